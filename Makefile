@@ -1,0 +1,75 @@
+# Needs Go, git and make. Everything else is built from pinned Go modules.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+TOOL = go run ./hack/tools
+
+# Generous: a cold machine compiles with the race detector, and end-to-end
+# tests start real clusters.
+TEST_TIMEOUT ?= 30m
+
+# The race detector needs cgo and a C compiler; go turns cgo off without one.
+RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+# Packages that start whole environments run one after the other.
+ENVIRONMENTS = ./dev/... ./test/...
+OTHERS = $$(go list ./... | grep -v -e '/capt/dev' -e '/capt/test')
+
+##@ Use
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## From an empty machine to a working cluster and back, on real programs.
+	go run ./dev demo
+
+.PHONY: dev
+dev: ## Run a management cluster with our manager until interrupted.
+	go run ./dev up
+
+##@ Check
+
+.PHONY: test
+test: tools ## Unit, envtest and end-to-end tests, with the race detector where possible.
+	@echo '$(if $(RACE),With the race detector.,Without the race detector: it needs cgo and a C compiler.)'
+	go test $(RACE) -timeout $(TEST_TIMEOUT) $(OTHERS)
+	cd test/localkube && LOCALKUBE_ASSETS_DIR=$$(cd ../.. && $(TOOL) assets) go test $(RACE) -timeout $(TEST_TIMEOUT) -p 1 ./...
+	go test $(RACE) -timeout $(TEST_TIMEOUT) -p 1 $(ENVIRONMENTS)
+
+.PHONY: verify
+verify: ## Generated files are current, lint finds nothing, go.mod files are tidy.
+	@hack/verify.sh
+
+.PHONY: bench
+bench: tools ## Measure; a table for people, JSON under .bench/.
+	go run ./test/bench
+
+##@ Work
+
+.PHONY: generate
+generate: ## Generate deep copies, CRDs and RBAC.
+	@set -eu; generator=$$($(TOOL) path controller-gen); \
+	"$$generator" object paths=./api/...; \
+	rm -f config/crd/bases/*.yaml; \
+	"$$generator" crd paths=./api/... output:crd:artifacts:config=config/crd/bases; \
+	"$$generator" rbac:roleName=capt-manager paths=./internal/controller/... paths=./internal/engine/... output:rbac:artifacts:config=config/rbac
+
+.PHONY: lint
+lint: ## Run golangci-lint, kube-api-linter included, on every module of ours.
+	@lint=$$($(TOOL) path golangci-lint) || exit; failed=0; \
+	for module in . test/localkube hack/tools/lint; do \
+		echo "lint $$module"; (cd $$module && "$$lint" run ./...) || failed=1; \
+	done; exit $$failed
+
+.PHONY: tools
+tools: ## Build the programs that demo and test run (once per user).
+	@$(TOOL) build
+
+.PHONY: clean
+clean: ## Remove what was made in this checkout; built programs stay in the user's cache.
+	rm -rf .bench .dev bin out
