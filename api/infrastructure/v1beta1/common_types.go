@@ -1,0 +1,71 @@
+package v1beta1
+
+// Names that every object made by CAPT carries.
+const (
+	// WorkspaceLabel holds the name of the WorkspaceTemplateApply that an
+	// object belongs to.
+	WorkspaceLabel = "infrastructure.cluster.x-k8s.io/workspace"
+
+	// InputsDigestAnnotation holds, on the Secret of a workspace's outputs, the
+	// digest of the inputs that they were made from.
+	InputsDigestAnnotation = "infrastructure.cluster.x-k8s.io/inputs-digest"
+)
+
+// WorkspaceTemplateReference names a WorkspaceTemplate.
+type WorkspaceTemplateReference struct {
+	// name of the WorkspaceTemplate.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// namespace of the WorkspaceTemplate; by default that of the object that
+	// refers to it. A template in another namespace must list this one in its
+	// spec.allowedNamespaces.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// LocalReference names an object in the same namespace.
+type LocalReference struct {
+	// name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// namespace of the object. It must be the namespace of the object that
+	// refers to it, and may as well be left out; another one is refused with
+	// the condition reason ReferenceNotAllowed.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// KeyReference names one key of a ConfigMap or Secret in the namespace of the
+// WorkspaceTemplateApply.
+type KeyReference struct {
+	// name of the ConfigMap or Secret. `${name}` is replaced by the variable of
+	// that name of the WorkspaceTemplateApply.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// namespace of the ConfigMap or Secret. It must be the namespace of the
+	// WorkspaceTemplateApply, and may as well be left out; another one is
+	// refused with the condition reason ReferenceNotAllowed.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+
+	// key within the ConfigMap or Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key,omitempty"`
+}

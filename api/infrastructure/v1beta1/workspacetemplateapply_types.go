@@ -1,0 +1,220 @@
+package v1beta1
+
+import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Conditions of a WorkspaceTemplateApply.
+const (
+	// InputsResolvedCondition is true when the template and everything that it
+	// and the apply refer to were found and rendered.
+	InputsResolvedCondition = "InputsResolved"
+
+	// AppliedCondition is true when the infrastructure was made from the
+	// present inputs.
+	AppliedCondition = "Applied"
+
+	// OutputsStoredCondition is true when the outputs of the last successful
+	// run are where they are wanted.
+	OutputsStoredCondition = "OutputsStored"
+
+	// ReadyCondition sums up the others.
+	ReadyCondition = "Ready"
+)
+
+// WorkspaceTemplateApplySpec is one wanted instance of a template.
+type WorkspaceTemplateApplySpec struct {
+	// templateRef names the template.
+	// +required
+	TemplateRef WorkspaceTemplateReference `json:"templateRef,omitempty,omitzero"`
+
+	// variables are given to the template (as `${name}`) and, by name, to the
+	// module if it declares them and the template does not map them. They are
+	// read as OpenTofu reads `-var`.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=256
+	Variables map[string]string `json:"variables,omitempty"`
+
+	// values are typed values for variables of the module, passed if the module
+	// declares them and the template does not map them. They win over variables
+	// of the same name.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=256
+	Values map[string]apiextensionsv1.JSON `json:"values,omitempty"`
+
+	// variablesFrom passes the outputs of other applies to the module, by name,
+	// if it declares them and nothing else gives them a value. The run waits
+	// until those applies are ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=applyRef
+	// +kubebuilder:validation:MaxItems=16
+	VariablesFrom []VariablesSource `json:"variablesFrom,omitempty"`
+
+	// waitForSecrets are Secrets that must exist before anything is run.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	WaitForSecrets []LocalReference `json:"waitForSecrets,omitempty"`
+
+	// waitForWorkspaces are other applies that must be ready before anything is
+	// run.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	WaitForWorkspaces []LocalReference `json:"waitForWorkspaces,omitempty"`
+
+	// writeConnectionSecretToRef names the Secret that all outputs are written
+	// to, a key each: strings as they are, anything else as JSON. By default
+	// that of the template; if that has none either, none is written.
+	// +optional
+	WriteConnectionSecretToRef *LocalReference `json:"writeConnectionSecretToRef,omitempty"`
+
+	// retainWorkspaceOnDelete leaves the infrastructure and its state when this
+	// object is deleted; default false.
+	// +optional
+	RetainWorkspaceOnDelete *bool `json:"retainWorkspaceOnDelete,omitempty"`
+}
+
+// VariablesSource is where variables come from.
+type VariablesSource struct {
+	// applyRef is the name of a WorkspaceTemplateApply in the same namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ApplyRef string `json:"applyRef,omitempty"`
+}
+
+// WorkspaceTemplateApplyStatus is what is known of an instance of a template.
+// +kubebuilder:validation:MinProperties=1
+type WorkspaceTemplateApplyStatus struct {
+	// conditions are InputsResolved, Applied, OutputsStored, Paused and their
+	// summary Ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation that the status speaks of.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// workspaceName is the name under which the state is kept: the Secret
+	// tfstate-default-<workspaceName>.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	WorkspaceName string `json:"workspaceName,omitempty"`
+
+	// inputsDigest is the digest of the present inputs.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	InputsDigest string `json:"inputsDigest,omitempty"`
+
+	// outputs are the outputs that are no secret, as a JSON object, at most
+	// 16 KiB; names that do not fit are left out.
+	// +optional
+	Outputs *apiextensionsv1.JSON `json:"outputs,omitempty"`
+
+	// outputsSecretName is the Secret that holds all outputs as
+	// `tofu output -json` prints them, under the key outputs.json.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	OutputsSecretName string `json:"outputsSecretName,omitempty"`
+
+	// plan counts what the last plan wanted to change.
+	// +optional
+	Plan PlanSummary `json:"plan,omitempty,omitzero"`
+
+	// lastRun is the name of the latest WorkspaceRun.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	LastRun string `json:"lastRun,omitempty"`
+
+	// lastAppliedTime is when the last successful run ended.
+	// +optional
+	LastAppliedTime metav1.Time `json:"lastAppliedTime,omitempty,omitzero"`
+}
+
+// PlanSummary counts what a plan wants to change.
+// +kubebuilder:validation:MinProperties=1
+type PlanSummary struct {
+	// add is the number of resources to be created.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Add *int32 `json:"add,omitempty"`
+
+	// change is the number of resources to be updated in place.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Change *int32 `json:"change,omitempty"`
+
+	// destroy is the number of resources to be deleted.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Destroy *int32 `json:"destroy,omitempty"`
+
+	// replace is the number of resources to be deleted and created anew. They
+	// are counted neither by add nor by destroy.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Replace *int32 `json:"replace,omitempty"`
+}
+
+// WorkspaceTemplateApply is one instance of a WorkspaceTemplate: the wanted
+// state of a piece of infrastructure.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:path=workspacetemplateapplies,singular=workspacetemplateapply,shortName=wtapply,scope=Namespaced,categories={cluster-api,capt}
+// +kubebuilder:storageversion
+// +kubebuilder:subresource:status
+// +kubebuilder:metadata:labels="cluster.x-k8s.io/v1beta2=v1beta1"
+// +kubebuilder:printcolumn:name="Template",type="string",JSONPath=".spec.templateRef.name",description="The WorkspaceTemplate"
+// +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="The infrastructure is as wanted and its outputs are stored"
+// +kubebuilder:printcolumn:name="Reason",type="string",JSONPath=`.status.conditions[?(@.type=="Applied")].reason`,description="How the last run went"
+// +kubebuilder:printcolumn:name="Last Run",type="string",JSONPath=".status.lastRun",description="The latest WorkspaceRun"
+// +kubebuilder:printcolumn:name="Last Applied",type="date",JSONPath=".status.lastAppliedTime",description="Time since the last successful run"
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp",description="Time since creation"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 200",message="the name may have at most 200 characters, so that the names of its runs and Secrets fit"
+type WorkspaceTemplateApply struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the wanted instance.
+	// +required
+	Spec WorkspaceTemplateApplySpec `json:"spec,omitempty,omitzero"`
+
+	// status is what is known of it.
+	// +optional
+	Status WorkspaceTemplateApplyStatus `json:"status,omitempty,omitzero"`
+}
+
+// GetConditions returns the conditions of the object.
+func (a *WorkspaceTemplateApply) GetConditions() []metav1.Condition { return a.Status.Conditions }
+
+// SetConditions replaces the conditions of the object.
+func (a *WorkspaceTemplateApply) SetConditions(conditions []metav1.Condition) {
+	a.Status.Conditions = conditions
+}
+
+// WorkspaceTemplateApplyList is a list of WorkspaceTemplateApplies.
+//
+// +kubebuilder:object:root=true
+type WorkspaceTemplateApplyList struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard list's metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	// items are the WorkspaceTemplateApplies.
+	Items []WorkspaceTemplateApply `json:"items"`
+}

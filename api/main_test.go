@@ -1,0 +1,13 @@
+package api_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/captproject/capt/test/envtest"
+)
+
+var env envtest.Environment
+
+func TestMain(m *testing.M) { os.Exit(envtest.Run(m, &env)) }
+func TestX(t *testing.T) { t.Log(env.Namespace(t)) }
