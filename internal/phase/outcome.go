@@ -1,0 +1,67 @@
+package phase
+
+import "time"
+
+// Outcome is how one phase ended. It is made by Done, DoneFor, Wait, Fail,
+// FailFor and Block only.
+type Outcome struct {
+	kind    kind
+	reason  string
+	message string
+	after   time.Duration
+	err     error
+	proceed bool
+}
+
+type kind string
+
+const (
+	done    kind = "Done"
+	waiting kind = "Wait"
+	failed  kind = "Fail"
+	blocked kind = "Block"
+)
+
+// Done says that the phase has nothing left to do.
+func Done() Outcome { return Outcome{kind: done} }
+
+// DoneFor says that the phase has nothing left to do until d has passed: at
+// that moment something is known to become true (a credential's half life).
+func DoneFor(d time.Duration) Outcome { return Outcome{kind: done, after: d} }
+
+// Wait says that nothing is wrong, but something has not happened yet. A watch
+// wakes us, or the clock: after 0 means that only a watch does.
+func Wait(reason, message string, after time.Duration) Outcome {
+	return Outcome{kind: waiting, reason: reason, message: message, after: after}
+}
+
+// Fail says that something went wrong which may pass by itself; the phase is
+// tried again with a growing delay. The error's text is shown to users: it
+// must hold no secret, and nothing that differs from one try to the next.
+func Fail(reason string, err error) Outcome {
+	return Outcome{kind: failed, reason: reason, err: err, message: err.Error()}
+}
+
+// FailFor is Fail for something that is tried again after d, which is known.
+func FailFor(reason string, err error, d time.Duration) Outcome {
+	outcome := Fail(reason, err)
+	outcome.after = d
+	return outcome
+}
+
+// Block says that no retry helps until something changes. What that is, and
+// which watch tells us of it, belongs into the comment of the reason. The
+// error's text is shown to users, as with Fail.
+func Block(reason string, err error) Outcome {
+	return Outcome{kind: blocked, reason: reason, err: err, message: err.Error()}
+}
+
+// Proceed lets the phases after this one run although it is not done: what
+// they need is there, from an earlier time.
+func (o Outcome) Proceed() Outcome {
+	o.proceed = true
+	return o
+}
+
+// stops tells whether the phases after this one must not run.
+func (o Outcome) stops() bool { return o.kind != done && !o.proceed }

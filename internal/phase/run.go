@@ -1,0 +1,160 @@
+package phase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/cluster-api/util/conditions"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// NotReached is the reason of a condition whose phases have not run yet,
+// because an earlier phase is not done.
+const NotReached = "NotReached"
+
+// conflictDelay is how long to wait for the cache after a write met an object, or
+// a version of one, that the cache has not seen. That is ordinary, and no failure
+// to show.
+const conflictDelay = 100 * time.Millisecond
+
+// Object is what phases run on.
+type Object interface {
+	client.Object
+	conditions.Setter
+}
+
+// Phase is one step. S is the scope that the steps of one reconcile share.
+type Phase[S any] struct {
+	// Name of the step, lowerCamel: for logs, metrics and the action of events.
+	Name string
+	// Condition that tells of the step. Several steps may share one; it is true
+	// when all of them are done.
+	Condition string
+	// Run does the step. It must not block.
+	Run func(ctx context.Context, scope S) Outcome
+}
+
+// Reporter is what Run tells of its doings to.
+type Reporter struct {
+	// Controller is the name that metrics carry.
+	Controller string
+	// Recorder takes the events.
+	Recorder events.EventRecorder
+}
+
+// Run carries out the phases in order, stops at the first that is not done
+// (unless its outcome says Proceed), and reports all of them in the conditions
+// of obj and in events. The object is changed in memory only.
+//
+// The result asks for another look at the earliest moment any phase asked for.
+// The error joins those of all phases that failed without saying when to try
+// again; controller-runtime then retries with a growing delay.
+func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, phases []Phase[S]) (ctrl.Result, error) {
+	var (
+		result ctrl.Result
+		errs   []error
+		// open holds the conditions that a phase has left not true.
+		open = map[string]bool{}
+	)
+	for i, p := range phases {
+		outcome := observed(ctx, reporter.Controller, p, scope)
+		if apierrors.IsConflict(outcome.err) || apierrors.IsAlreadyExists(outcome.err) {
+			return ctrl.Result{RequeueAfter: conflictDelay}, errors.Join(errs...)
+		}
+		result.RequeueAfter = earliest(result.RequeueAfter, outcome.after)
+		if outcome.kind == failed && outcome.after == 0 {
+			errs = append(errs, fmt.Errorf("%s: %w", p.Name, outcome.err))
+		}
+		if outcome.kind != done && !open[p.Condition] {
+			open[p.Condition] = true
+			reporter.report(obj, p.Name, p.Condition, outcome)
+		}
+		if outcome.stops() {
+			notReached(obj, p.Condition, phases[i+1:])
+			break
+		}
+		if !open[p.Condition] && lastOf(p.Condition, phases[i+1:]) {
+			reporter.report(obj, p.Name, p.Condition, outcome)
+		}
+	}
+	return result, errors.Join(errs...)
+}
+
+// report sets the condition and, if that is news, emits an event.
+func (r Reporter) report(obj Object, action, conditionType string, outcome Outcome) {
+	condition := metav1.Condition{
+		Type:               conditionType,
+		Status:             metav1.ConditionFalse,
+		Reason:             outcome.reason,
+		Message:            outcome.message,
+		ObservedGeneration: obj.GetGeneration(),
+	}
+	if outcome.kind == done {
+		condition.Status, condition.Reason = metav1.ConditionTrue, conditionType
+	}
+	before := conditions.Get(obj, conditionType)
+	known := before != nil && conditions.HasSameStateExceptObservedGeneration(before, &condition)
+	conditions.Set(obj, condition)
+	if known {
+		return
+	}
+	eventType := corev1.EventTypeNormal
+	if outcome.kind == failed || outcome.kind == blocked {
+		eventType = corev1.EventTypeWarning
+	}
+	r.Recorder.Eventf(obj, nil, eventType, condition.Reason, action, "%s", note(condition))
+}
+
+// maxNote is the length that the API server accepts as the note of an event.
+const maxNote = 1024
+
+func note(condition metav1.Condition) string {
+	text := condition.Message
+	if text == "" {
+		text = condition.Type + " is true"
+	}
+	if len(text) > maxNote {
+		text = text[:maxNote-3] + "..."
+	}
+	return text
+}
+
+// notReached makes the conditions of the phases that did not run known, if
+// they have never been reported. Those that have been keep what was last found.
+func notReached[S any](obj Object, stoppedAt string, rest []Phase[S]) {
+	for _, p := range rest {
+		if p.Condition == stoppedAt || conditions.Has(obj, p.Condition) {
+			continue
+		}
+		conditions.Set(obj, metav1.Condition{
+			Type:               p.Condition,
+			Status:             metav1.ConditionUnknown,
+			Reason:             NotReached,
+			Message:            fmt.Sprintf("%s must be true first", stoppedAt),
+			ObservedGeneration: obj.GetGeneration(),
+		})
+	}
+}
+
+func lastOf[S any](condition string, rest []Phase[S]) bool {
+	for _, p := range rest {
+		if p.Condition == condition {
+			return false
+		}
+	}
+	return true
+}
+
+func earliest(a, b time.Duration) time.Duration {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}

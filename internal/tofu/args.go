@@ -1,0 +1,79 @@
+package tofu
+
+import (
+	"slices"
+	"strings"
+)
+
+// InitOptions are the options of `tofu init`.
+type InitOptions struct {
+	// Args are further arguments.
+	Args []string
+}
+
+// PlanOptions are the options of `tofu plan`.
+type PlanOptions struct {
+	// Out is the file to write the plan to.
+	Out string
+	// Destroy plans the removal of everything.
+	Destroy bool
+	// Args are further arguments.
+	Args []string
+}
+
+// ApplyOptions are the options of `tofu apply`.
+type ApplyOptions struct {
+	// Plan is the plan file to carry out.
+	Plan string
+	// Args are further arguments. Those which only a plan takes, such as
+	// -target or -var, are left out: they belong to PlanOptions.
+	Args []string
+}
+
+// Our own arguments come first: -json must be understood before a further
+// argument can be found wrong.
+
+func fromModuleArgs(source string) []string {
+	return []string{"init", "-json", "-input=false", "-no-color", "-backend=false", "-get=false", "-from-module=" + source}
+}
+
+func initArgs(o InitOptions) []string {
+	return append([]string{"init", "-json", "-input=false", "-no-color"}, o.Args...)
+}
+
+func planArgs(o PlanOptions) []string {
+	args := []string{"plan", "-json", "-input=false", "-no-color", "-detailed-exitcode", "-out=" + o.Out}
+	if o.Destroy {
+		args = append(args, "-destroy")
+	}
+	return append(args, o.Args...)
+}
+
+func applyArgs(o ApplyOptions) []string {
+	args := []string{"apply", "-json", "-input=false", "-no-color"}
+	args = append(args, savedPlanArgs(o.Args)...)
+	return append(args, o.Plan)
+}
+
+func validateArgs() []string { return []string{"validate", "-json", "-no-color"} }
+
+func outputArgs() []string { return []string{"output", "-json", "-no-color"} }
+
+// withSavedPlan are the options that `tofu apply` takes beside a plan file.
+var withSavedPlan = []string{"parallelism", "lock-timeout", "compact-warnings", "consolidate-warnings", "consolidate-errors", "concise"}
+
+// savedPlanArgs keeps of an apply's arguments those that go with a plan file.
+func savedPlanArgs(args []string) []string {
+	var kept []string
+	keep := false
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") {
+			name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+			keep = slices.Contains(withSavedPlan, name)
+		}
+		if keep {
+			kept = append(kept, arg)
+		}
+	}
+	return kept
+}

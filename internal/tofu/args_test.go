@@ -1,0 +1,94 @@
+package tofu
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+func TestArguments(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		got  []string
+		want []string
+	}{{
+		name: "fetching a module touches neither backend nor other modules",
+		got:  fromModuleArgs("git::https://example.com/m.git?ref=v1"),
+		want: []string{"init", "-json", "-input=false", "-no-color", "-backend=false", "-get=false", "-from-module=git::https://example.com/m.git?ref=v1"},
+	}, {
+		name: "init",
+		got:  initArgs(InitOptions{Args: []string{"-upgrade"}}),
+		want: []string{"init", "-json", "-input=false", "-no-color", "-upgrade"},
+	}, {
+		name: "plan",
+		got:  planArgs(PlanOptions{Out: "/run/plan", Args: []string{"-target=a.b"}}),
+		want: []string{"plan", "-json", "-input=false", "-no-color", "-detailed-exitcode", "-out=/run/plan", "-target=a.b"},
+	}, {
+		name: "plan of a destruction",
+		got:  planArgs(PlanOptions{Out: "/run/plan", Destroy: true}),
+		want: []string{"plan", "-json", "-input=false", "-no-color", "-detailed-exitcode", "-out=/run/plan", "-destroy"},
+	}, {
+		name: "apply takes the plan and what goes with it",
+		got: applyArgs(ApplyOptions{Plan: "/run/plan", Args: []string{
+			"-var", "a=b", "-parallelism=2", "-target=a.b", "-lock-timeout", "3s", "-refresh=false", "-replace", "x.y",
+		}}),
+		want: []string{"apply", "-json", "-input=false", "-no-color", "-parallelism=2", "-lock-timeout", "3s", "/run/plan"},
+	}, {
+		name: "validate",
+		got:  validateArgs(),
+		want: []string{"validate", "-json", "-no-color"},
+	}, {
+		name: "output",
+		got:  outputArgs(),
+		want: []string{"output", "-json", "-no-color"},
+	}} {
+		t.Run(tc.name, func(t *testing.T) {
+			NewWithT(t).Expect(tc.got).To(Equal(tc.want))
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(Environment("/run/home", "/run/tofurc", "AWS_REGION=eu-west-1", "HOME=/root")).To(Equal([]string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"AWS_REGION=eu-west-1",
+		"HOME=/root",
+		"HOME=/run/home",
+		"TF_IN_AUTOMATION=1",
+		"TF_INPUT=0",
+		"TF_CLI_CONFIG_FILE=/run/tofurc",
+		"CHECKPOINT_DISABLE=1",
+	}))
+}
+
+func TestReserved(t *testing.T) {
+	for name, want := range map[string]bool{
+		"TF_HTTP_PASSWORD":     true,
+		"TF_CLI_ARGS":          true,
+		"TF_CLI_ARGS_plan":     true,
+		"TF_LOG":               true,
+		"TF_LOG_PATH":          true,
+		"TF_DATA_DIR":          true,
+		"TF_WORKSPACE":         true,
+		"HOME":                 true,
+		"TF_VAR_region":        false,
+		"TF_TOKEN_example_com": false,
+		"TF_LOGICAL":           false,
+		"AWS_ACCESS_KEY_ID":    false,
+		"PATH":                 false,
+		"HTTPS_PROXY":          false,
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(Reserved(name)).To(Equal(want))
+		})
+	}
+}
+
+func TestCLIConfig(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(CLIConfig("")).To(Equal("disable_checkpoint = true\n"))
+	mirrored := CLIConfig("/mirror")
+	g.Expect(mirrored).To(ContainSubstring(`path = "/mirror"`))
+	g.Expect(mirrored).NotTo(ContainSubstring("direct"))
+}

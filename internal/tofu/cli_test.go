@@ -1,0 +1,109 @@
+package tofu
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+)
+
+func TestNothingIsInherited(t *testing.T) {
+	g := NewWithT(t)
+	t.Setenv("TF_VAR_secret", "inherited")
+	cli, texts := fakeCLI(t, "env")
+	g.Expect(cli.Init(context.Background(), InitOptions{})).To(Succeed())
+	g.Expect(*texts).To(Equal([]string{fakeVariable + "=env"}))
+}
+
+func TestWhatIsNoMessageGoesNowhere(t *testing.T) {
+	g := NewWithT(t)
+	cli, texts := fakeCLI(t, "garbage")
+	g.Expect(cli.Init(context.Background(), InitOptions{})).To(Succeed())
+	g.Expect(*texts).To(Equal([]string{"Outputs: 1"}))
+}
+
+func TestStderrIsBounded(t *testing.T) {
+	g := NewWithT(t)
+	cli, _ := fakeCLI(t, "stderr")
+	var failed *Error
+	g.Expect(cli.Init(context.Background(), InitOptions{})).To(BeAssignableToTypeOf(failed))
+	err := cli.Init(context.Background(), InitOptions{})
+	g.Expect(err).To(MatchError("tofu init ended with exit code 3"))
+	g.Expect(err.(*Error).Stderr).To(And(HaveLen(maxStderr), HaveSuffix("the end")))
+}
+
+func TestOwnSession(t *testing.T) {
+	g := NewWithT(t)
+	cli, texts := fakeCLI(t, "session")
+	g.Expect(cli.Init(context.Background(), InitOptions{})).To(Succeed())
+	g.Expect(*texts).To(Equal([]string{"true"}))
+}
+
+func TestInterruptedOnceAndWaitedFor(t *testing.T) {
+	g := NewWithT(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cli, texts := fakeCLI(t, "interrupt")
+	cli.Grace = time.Minute
+	cli.Follow = func(m Message) {
+		*texts = append(*texts, m.Text)
+		if m.Text == "ready" {
+			cancel()
+		}
+	}
+	err := cli.Apply(ctx, ApplyOptions{})
+	g.Expect(err).To(MatchError("tofu apply ended with exit code 1, interrupted"))
+	g.Expect(*texts).To(Equal([]string{"ready", "interrupted"}))
+}
+
+func TestKilledAfterTheGrace(t *testing.T) {
+	g := NewWithT(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cli, _ := fakeCLI(t, "stubborn")
+	cli.Follow = func(Message) { cancel() }
+	_, err := cli.Plan(ctx, PlanOptions{})
+	g.Expect(err).To(MatchError("tofu plan ended with exit code -1, killed"))
+}
+
+func TestNotStartedWhenTooLate(t *testing.T) {
+	g := NewWithT(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	cli, _ := fakeCLI(t, "env")
+	g.Expect(cli.Init(ctx, InitOptions{})).To(MatchError(context.Canceled))
+}
+
+func TestProgramThatIsMissing(t *testing.T) {
+	g := NewWithT(t)
+	cli := CLI{Path: "/nowhere/tofu", Dir: t.TempDir()}
+	g.Expect(cli.Init(context.Background(), InitOptions{})).To(MatchError(os.ErrNotExist))
+}
+
+func TestErrorNamesTheDiagnostics(t *testing.T) {
+	g := NewWithT(t)
+	err := &Error{Command: "plan", ExitCode: 1, Diagnostics: []Diagnostic{
+		{Severity: SeverityWarning, Summary: "harmless"},
+		{Severity: SeverityError, Summary: "Unsupported argument"},
+	}}
+	g.Expect(err.Error()).To(Equal("tofu plan ended with exit code 1; Unsupported argument"))
+}
+
+// Whoever kills us hard must not take the state with us: OpenTofu is
+// interrupted, and may go on printing although nobody reads.
+func TestOutlivesItsParent(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	self, err := os.Executable()
+	g.Expect(err).NotTo(HaveOccurred())
+	parent := exec.Command(self)
+	parent.Dir, parent.Env = dir, []string{fakeVariable + "=parent"}
+	g.Expect(parent.Start()).To(Succeed())
+	g.Eventually(filepath.Join(dir, "started"), time.Minute).Should(BeAnExistingFile())
+
+	g.Expect(parent.Process.Kill()).To(Succeed())
+	g.Expect(parent.Wait()).To(HaveOccurred())
+	g.Eventually(filepath.Join(dir, "errored.tfstate"), time.Minute).Should(BeAnExistingFile())
+}
