@@ -1,0 +1,104 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+
+	"github.com/captproject/capt/internal/engine/opentofu/process"
+)
+
+// options are what the flags say.
+type options struct {
+	metricsAddress          string
+	healthAddress           string
+	leaderElect             bool
+	leaderElectionNamespace string
+	namespace               string
+	concurrency             int
+
+	runner         string
+	tofu           string
+	providerMirror string
+	workDir        string
+	kubeconfig     string
+}
+
+func defaultOptions() *options {
+	return &options{
+		metricsAddress: "0",
+		healthAddress:  "127.0.0.1:9440",
+		concurrency:    10,
+		runner:         beside("capt-runner"),
+		tofu:           "tofu",
+		workDir:        "/var/lib/capt/runs",
+	}
+}
+
+// beside returns the path of a program in the directory of this one.
+func beside(name string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	return filepath.Join(filepath.Dir(self), name)
+}
+
+func (o *options) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", o.metricsAddress, "Address that metrics are served on; 0 serves none.")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", o.healthAddress, "Address that /healthz and /readyz are served on; 0 serves none.")
+	flags.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "Let one of several managers work at a time.")
+	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", o.leaderElectionNamespace, "Namespace of the Lease for --leader-elect; by default the one that the manager runs in.")
+	flags.StringVar(&o.namespace, "namespace", o.namespace, "Namespace to look after; by default all.")
+	flags.IntVar(&o.concurrency, "concurrency", o.concurrency, "Objects of a kind that are reconciled at a time.")
+	flags.StringVar(&o.runner, "runner", o.runner, "Path of capt-runner.")
+	flags.StringVar(&o.tofu, "tofu", o.tofu, "Path of OpenTofu, or its name in PATH.")
+	flags.StringVar(&o.providerMirror, "provider-mirror", o.providerMirror, "Directory of unpacked provider plugins; providers then come from nowhere else. By default they come from their registries.")
+	flags.StringVar(&o.workDir, "work-dir", o.workDir, "Directory for the runs that are under way. It must outlive the manager.")
+
+	// --kubeconfig is controller-runtime's, -v and its like are klog's.
+	external := flag.NewFlagSet("external", flag.ContinueOnError)
+	config.RegisterFlags(external)
+	klog.InitFlags(external)
+	flags.AddGoFlagSet(external)
+	flags.SortFlags = false
+}
+
+// complete fills in what the flags leave open, and checks them.
+func (o *options) complete() error {
+	if o.concurrency < 1 {
+		return fmt.Errorf("--concurrency is %d; it must be at least 1", o.concurrency)
+	}
+	var err error
+	if o.tofu, err = exec.LookPath(o.tofu); err != nil {
+		return fmt.Errorf("looking for OpenTofu: %w; install it, or say with --tofu where it is", err)
+	}
+	o.kubeconfig = pflag.Lookup("kubeconfig").Value.String()
+	for _, path := range []*string{&o.runner, &o.tofu, &o.providerMirror, &o.workDir, &o.kubeconfig} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// executor says how runs are carried out.
+func (o *options) executor() process.Options {
+	args := []string{"--tofu=" + o.tofu}
+	if o.providerMirror != "" {
+		args = append(args, "--provider-mirror="+o.providerMirror)
+	}
+	if o.kubeconfig != "" {
+		args = append(args, "--kubeconfig="+o.kubeconfig)
+	}
+	return process.Options{Dir: o.workDir, Runner: o.runner, Args: args}
+}

@@ -1,0 +1,116 @@
+package controlplane
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/phase"
+	"github.com/captproject/capt/internal/workspace"
+)
+
+// Reasons of the condition WorkspaceReady, besides those of the workspace.
+const (
+	// ReasonWaitingForCluster: Cluster API has not set the owner yet. It does
+	// when a Cluster refers to the object.
+	ReasonWaitingForCluster = "WaitingForCluster"
+	// ReasonWaitingForInfrastructure: the Cluster's infrastructure is not there
+	// yet. The Cluster wakes us.
+	ReasonWaitingForInfrastructure = "WaitingForInfrastructure"
+	// ReasonWorkspaceNotFound: the apply of workspaceTemplateApplyName does not
+	// exist. Create it.
+	ReasonWorkspaceNotFound = "WorkspaceNotFound"
+	// ReasonWorkspaceFailed: the API server refused. It is tried again.
+	ReasonWorkspaceFailed = "WorkspaceFailed"
+	// ReasonDestroying: the workspace is being deleted. Its end wakes us.
+	ReasonDestroying = "Destroying"
+)
+
+// ensureWorkspace makes the workspace be there and as wanted.
+func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcome {
+	if s.cluster == nil {
+		return phase.Wait(ReasonWaitingForCluster, "no Cluster has this object as its controlPlaneRef yet", 0)
+	}
+	if s.plane.Spec.WorkspaceTemplateApplyName != "" {
+		return r.useWorkspace(ctx, s)
+	}
+	ref := s.cluster.Spec.InfrastructureRef
+	if ref.IsDefined() && !ptr.Deref(s.cluster.Status.Initialization.InfrastructureProvisioned, false) {
+		return phase.Wait(ReasonWaitingForInfrastructure, fmt.Sprintf("%s %s is not provisioned yet", ref.Kind, ref.Name), 0)
+	}
+	infra, err := r.infrastructure(ctx, s.cluster)
+	if err != nil {
+		return phase.Fail(ReasonWorkspaceFailed, err)
+	}
+	wanted, err := wantedVariables(s.plane, s.cluster, infra)
+	if err != nil {
+		return phase.Fail(ReasonWorkspaceFailed, err)
+	}
+	s.apply, err = workspace.Ensure(ctx, r.Client, s.plane, workspace.OfControlPlane(s.plane.Name), s.cluster.Name,
+		func(spec *infrav1.WorkspaceTemplateApplySpec) {
+			spec.TemplateRef = *s.plane.Spec.WorkspaceTemplateRef
+			spec.Variables, spec.Values, spec.VariablesFrom = wanted.text, wanted.values, wanted.from
+		})
+	if err != nil {
+		return phase.BlockWith(err, ReasonWorkspaceFailed)
+	}
+	return workspace.Standing(s.apply)
+}
+
+// useWorkspace takes a workspace that exists already, as it is.
+func (r *Reconciler) useWorkspace(ctx context.Context, s *scope) phase.Outcome {
+	apply := &infrav1.WorkspaceTemplateApply{}
+	name := s.plane.Spec.WorkspaceTemplateApplyName
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.plane.Namespace, Name: name}, apply); err != nil {
+		if apierrors.IsNotFound(err) {
+			return phase.Block(ReasonWorkspaceNotFound, fmt.Errorf("WorkspaceTemplateApply %s does not exist; create it", name))
+		}
+		return phase.Fail(ReasonWorkspaceFailed, fmt.Errorf("reading WorkspaceTemplateApply %s: %w", name, err))
+	}
+	s.apply = apply
+	return workspace.Standing(apply)
+}
+
+// infrastructure returns the CAPTCluster of a Cluster; nil if its
+// infrastructure is none of ours.
+func (r *Reconciler) infrastructure(ctx context.Context, cluster *clusterv1.Cluster) (*infrav1.CAPTCluster, error) {
+	ref := cluster.Spec.InfrastructureRef
+	if ref.APIGroup != infrav1.GroupVersion.Group || ref.Kind != "CAPTCluster" {
+		return nil, nil
+	}
+	infra := &infrav1.CAPTCluster{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: ref.Name}, infra); err != nil {
+		return nil, fmt.Errorf("reading CAPTCluster %s: %w", ref.Name, err)
+	}
+	return infra, nil
+}
+
+// deleteWorkspace has the workspace go, if it is ours.
+func (r *Reconciler) deleteWorkspace(ctx context.Context, s *scope) phase.Outcome {
+	name := workspace.OfControlPlane(s.plane.Name)
+	gone, err := workspace.Delete(ctx, r.Client, r.Live, s.plane, name)
+	if err != nil {
+		return phase.Fail(ReasonWorkspaceFailed, err)
+	}
+	if !gone {
+		return phase.Wait(ReasonDestroying, fmt.Sprintf("WorkspaceTemplateApply %s is being deleted", name), 0)
+	}
+	return phase.Done()
+}
+
+// deleteSecrets deletes what was published, then lets the object go. It is not
+// left to the garbage collector: a kubeconfig must not outlive its cluster.
+func (r *Reconciler) deleteSecrets(ctx context.Context, s *scope) phase.Outcome {
+	if err := r.deletePublished(ctx, s.plane); err != nil {
+		return phase.Fail(ReasonPublishFailed, err)
+	}
+	controllerutil.RemoveFinalizer(s.plane, controlplanev1.ControlPlaneFinalizer)
+	return phase.Done()
+}

@@ -1,0 +1,83 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine/opentofu"
+	"github.com/captproject/capt/internal/phase"
+	"github.com/captproject/capt/internal/runner"
+	"github.com/captproject/capt/internal/tfstate"
+)
+
+// Reasons of the condition Succeeded.
+const (
+	// ReasonRunning: the runner is at work. It ends by itself.
+	ReasonRunning = "Running"
+	// ReasonNotStarted: the runner could not be started. It is tried again.
+	ReasonNotStarted = "NotStarted"
+	// ReasonLost: the runner was killed. The workspace starts another run.
+	ReasonLost = "Lost"
+	// ReasonLockNotReleased: the lock of a lost run could not be released. It
+	// is tried again.
+	ReasonLockNotReleased = "LockNotReleased"
+)
+
+// execute has the run carried out, and records its end.
+func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
+	status := &s.run.Status
+	execution, err := r.Executor.Ensure(ctx, s.run)
+	if err != nil {
+		return phase.Fail(ReasonNotStarted, err)
+	}
+	if execution.Where != "" {
+		status.Runner = execution.Where
+	}
+	if status.StartTime.IsZero() {
+		status.StartTime = r.now()
+	}
+	switch execution.State {
+	case opentofu.ExecutionEnded:
+		return r.recordResult(status, execution.Result)
+	case opentofu.ExecutionLost:
+		return r.recordLoss(ctx, s.run, execution.Message)
+	case opentofu.ExecutionRunning:
+	}
+	status.Phase = infrav1.RunRunning
+	return phase.Wait(ReasonRunning, fmt.Sprintf("%s is being carried out", s.run.Spec.Operation), 0)
+}
+
+func (r *Reconciler) recordResult(status *infrav1.WorkspaceRunStatus, result *runner.Result) phase.Outcome {
+	status.CompletionTime = r.now()
+	if result.Plan != nil {
+		status.Plan = *result.Plan
+	}
+	status.Phase, status.Reason, status.Message, status.FailureKind = result.Phase, result.Reason, result.Message, result.Kind
+	if result.Phase == infrav1.RunSucceeded {
+		return phase.Done()
+	}
+	return phase.Block(result.Reason, errors.New(result.Message))
+}
+
+// recordLoss records that a run has no result and never will, and lets go of
+// its lock on the state: its runner is proven dead.
+func (r *Reconciler) recordLoss(ctx context.Context, run *infrav1.WorkspaceRun, why string) phase.Outcome {
+	lease := client.ObjectKey{Namespace: run.Namespace, Name: tfstate.LeaseName(tfstate.Suffix(run.Namespace, run.Spec.ApplyName))}
+	released, err := runner.Unlock(ctx, r.Client, lease, run.Name)
+	if err != nil {
+		return phase.Fail(ReasonLockNotReleased, err)
+	}
+	if released {
+		ctrl.LoggerFrom(ctx).Info("Released the lock of a lost run")
+		why += "; its lock on the state was released"
+	}
+	run.Status.Phase, run.Status.Reason, run.Status.Message = infrav1.RunLost, ReasonLost, why
+	run.Status.FailureKind = infrav1.FailureTransient
+	run.Status.CompletionTime = r.now()
+	return phase.Block(ReasonLost, errors.New(why))
+}

@@ -1,0 +1,87 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/cluster-api/util/finalizers"
+	"sigs.k8s.io/cluster-api/util/patch"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine/opentofu"
+	"github.com/captproject/capt/internal/phase"
+)
+
+// Finalizer keeps a run until its runner has ended: deleting a run stops
+// nothing.
+const Finalizer = "workspacerun.infrastructure.cluster.x-k8s.io"
+
+// Reconciler reconciles WorkspaceRuns.
+type Reconciler struct {
+	Client   client.Client
+	Executor opentofu.Executor
+	Clock    clock.PassiveClock
+	Reporter phase.Reporter
+}
+
+// scope is what the phases of one reconcile share.
+type scope struct {
+	run *infrav1.WorkspaceRun
+}
+
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns,verbs=get;list;watch;update;patch
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns/finalizers,verbs=update
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;update
+// +kubebuilder:rbac:groups=events.k8s.io;"",resources=events,verbs=create;patch;update
+
+// Reconcile carries out one run.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+	run := &infrav1.WorkspaceRun{}
+	if err := r.Client.Get(ctx, req.NamespacedName, run); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if run.Ended() {
+		return ctrl.Result{}, r.release(ctx, run)
+	}
+	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, run, Finalizer); err != nil || added {
+		return ctrl.Result{}, err
+	}
+	helper, err := patch.NewHelper(run, r.Client)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	defer func() {
+		owned := patch.WithOwnedConditions{Conditions: []string{infrav1.SucceededCondition}}
+		if err := helper.Patch(ctx, run, owned); err != nil {
+			reterr = errors.Join(reterr, fmt.Errorf("writing the status: %w", err))
+		}
+	}()
+	return phase.Run(ctx, r.Reporter, run, &scope{run: run}, []phase.Phase[*scope]{
+		{Name: "execute", Condition: infrav1.SucceededCondition, Run: r.execute},
+	})
+}
+
+// release lets go of a run that has ended: first what the executor keeps, and
+// the finalizer when it is to be deleted.
+func (r *Reconciler) release(ctx context.Context, run *infrav1.WorkspaceRun) error {
+	if err := r.Executor.Release(ctx, run); err != nil {
+		return err
+	}
+	if run.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	before := run.DeepCopy()
+	if !controllerutil.RemoveFinalizer(run, Finalizer) {
+		return nil
+	}
+	return client.IgnoreNotFound(r.Client.Patch(ctx, run, client.MergeFrom(before)))
+}
+
+func (r *Reconciler) now() metav1.Time { return metav1.NewTime(r.Clock.Now()) }

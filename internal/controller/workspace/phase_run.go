@@ -1,0 +1,120 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/phase"
+	"github.com/captproject/capt/internal/tfstate"
+)
+
+// Reasons of the condition Applied, besides those of failed runs (package runner).
+const (
+	// ReasonApplying: a run is under way. Its end wakes us.
+	ReasonApplying = "Applying"
+	// ReasonDestroying: a run is destroying the infrastructure. Its end wakes us.
+	ReasonDestroying = "Destroying"
+	// ReasonEngineFailed: the engine could not be asked. It is tried again.
+	ReasonEngineFailed = "EngineFailed"
+)
+
+// run asks for the infrastructure to be as the inputs want it.
+func (r *Reconciler) run(ctx context.Context, s *scope) phase.Outcome {
+	observation, err := r.Engine.Apply(ctx, s.workspace, *s.inputs)
+	if err != nil {
+		return phase.Fail(ReasonEngineFailed, err)
+	}
+	s.record(observation)
+	switch observation.State {
+	case engine.UpToDate:
+		return phase.Done()
+	case engine.Failed:
+		// The outputs of an earlier success are still true.
+		return failure(observation.Failure).Proceed()
+	case engine.Running, engine.Gone:
+	}
+	return phase.Wait(ReasonApplying, underWay(observation), 0).Proceed()
+}
+
+// destroy asks for the infrastructure to be gone, unless it is to be kept, and
+// then lets the object go.
+func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
+	observation, err := r.remove(ctx, s)
+	if err != nil {
+		return phase.Fail(ReasonEngineFailed, err)
+	}
+	s.record(observation)
+	switch observation.State {
+	case engine.Gone:
+		controllerutil.RemoveFinalizer(s.workspace, Finalizer)
+		return phase.Done()
+	case engine.Failed:
+		return failure(observation.Failure)
+	case engine.Running, engine.UpToDate:
+	}
+	return phase.Wait(ReasonDestroying, underWay(observation), 0)
+}
+
+func (r *Reconciler) remove(ctx context.Context, s *scope) (engine.Observation, error) {
+	if s.retained() {
+		return r.Engine.Release(ctx, s.workspace)
+	}
+	if err := r.deleteConnectionSecret(ctx, s); err != nil {
+		return engine.Observation{}, err
+	}
+	return r.Engine.Destroy(ctx, s.workspace, s.inputs)
+}
+
+// orphanAnnotation is set while the template says deletionPolicy Orphan, so that
+// its word still counts when the template is deleted first.
+const orphanAnnotation = "infrastructure.cluster.x-k8s.io/orphan"
+
+// noteDeletionPolicy keeps what the template says of deletion.
+func (s *scope) noteDeletionPolicy() {
+	if s.template.Spec.Template.Spec.DeletionPolicy != infrav1.DeletionOrphan {
+		delete(s.workspace.Annotations, orphanAnnotation)
+		return
+	}
+	metav1.SetMetaDataAnnotation(&s.workspace.ObjectMeta, orphanAnnotation, "true")
+}
+
+// retained tells whether the infrastructure outlives the object.
+func (s *scope) retained() bool {
+	_, orphan := s.workspace.Annotations[orphanAnnotation]
+	return orphan || ptr.Deref(s.workspace.Spec.RetainWorkspaceOnDelete, false)
+}
+
+// record keeps an observation in the scope and in the status.
+func (s *scope) record(observation engine.Observation) {
+	s.observation = observation
+	status := &s.workspace.Status
+	status.WorkspaceName = tfstate.Suffix(s.workspace.Namespace, s.workspace.Name)
+	status.LastRun = observation.Run
+	if observation.OutputsSecret != "" {
+		status.OutputsSecretName = observation.OutputsSecret
+	}
+	if observation.Plan != nil {
+		status.Plan = *observation.Plan
+	}
+	if !observation.LastApplied.IsZero() {
+		status.LastAppliedTime = metav1.NewTime(observation.LastApplied)
+	}
+}
+
+func underWay(observation engine.Observation) string {
+	return fmt.Sprintf("run %s (%s) is under way", observation.Run, observation.Operation)
+}
+
+func failure(of *engine.Failure) phase.Outcome {
+	if of.RetryAfter > 0 {
+		return phase.FailFor(of.Reason, errors.New(of.Message), of.RetryAfter)
+	}
+	return phase.Block(of.Reason, errors.New(of.Message))
+}

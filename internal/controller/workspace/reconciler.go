@@ -1,0 +1,93 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+
+	"sigs.k8s.io/cluster-api/util/finalizers"
+	"sigs.k8s.io/cluster-api/util/patch"
+	"sigs.k8s.io/cluster-api/util/paused"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/phase"
+)
+
+// Finalizer keeps a WorkspaceTemplateApply until its infrastructure is gone.
+const Finalizer = "workspacetemplateapply.infrastructure.cluster.x-k8s.io"
+
+// Reconciler reconciles WorkspaceTemplateApplies.
+type Reconciler struct {
+	Client client.Client
+	// Live reads past all caches: ConfigMaps and Secrets are not cached.
+	Live     client.Reader
+	Engine   engine.Engine
+	Reporter phase.Reporter
+
+	references references
+}
+
+// scope is what the phases of one reconcile share.
+type scope struct {
+	workspace *infrav1.WorkspaceTemplateApply
+
+	// template is set by resolveInputs; nil if there is none to be used.
+	template *infrav1.WorkspaceTemplate
+	// inputs is set by resolveInputs; nil if they cannot be resolved.
+	inputs *engine.Inputs
+	// connectionSecret is set by resolveInputs; "" if none is wanted.
+	connectionSecret string
+	// observation is set by run.
+	observation engine.Observation
+}
+
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplates,verbs=get;list;watch
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplateapplies,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplateapplies/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplateapplies/finalizers,verbs=update
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups="",resources=configmaps;namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update;delete
+
+// Reconcile takes one workspace a step further.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+	workspace := &infrav1.WorkspaceTemplateApply{}
+	if err := r.Client.Get(ctx, req.NamespacedName, workspace); err != nil {
+		r.references.forget(req.NamespacedName)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, workspace, Finalizer); err != nil || added {
+		return ctrl.Result{}, err
+	}
+	if isPaused, requeue, err := paused.EnsurePausedCondition(ctx, r.Client, nil, workspace); err != nil || isPaused || requeue {
+		return ctrl.Result{}, err
+	}
+	helper, err := patch.NewHelper(workspace, r.Client)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	defer func() {
+		workspace.Status.ObservedGeneration = workspace.Generation
+		reterr = errors.Join(reterr, phase.Patch(ctx, helper, workspace, infrav1.ReadyCondition,
+			infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition))
+	}()
+	return phase.Run(ctx, r.Reporter, workspace, &scope{workspace: workspace}, r.phases(workspace))
+}
+
+func (r *Reconciler) phases(workspace *infrav1.WorkspaceTemplateApply) []phase.Phase[*scope] {
+	resolve := phase.Phase[*scope]{Name: "resolveInputs", Condition: infrav1.InputsResolvedCondition, Run: r.resolveInputs}
+	if !workspace.DeletionTimestamp.IsZero() {
+		return []phase.Phase[*scope]{
+			resolve,
+			{Name: "destroy", Condition: infrav1.AppliedCondition, Run: r.destroy},
+		}
+	}
+	return []phase.Phase[*scope]{
+		resolve,
+		{Name: "run", Condition: infrav1.AppliedCondition, Run: r.run},
+		{Name: "storeOutputs", Condition: infrav1.OutputsStoredCondition, Run: r.storeOutputs},
+	}
+}

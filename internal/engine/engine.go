@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+)
+
+// Engine makes the infrastructure of workspaces.
+//
+// Its methods are asked again and again with the same question until the answer
+// is final. They return at once, they are safe to repeat after a crash at any
+// point, and nothing they have begun is ever cut short because the question has
+// changed. What an observation depends on is watched by the caller.
+//
+// An error means that the question could not be asked (the API server refused);
+// that infrastructure could not be made is an observation.
+type Engine interface {
+	// Apply asks for the infrastructure to be as the inputs want it.
+	Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in Inputs) (Observation, error)
+
+	// Destroy asks for the infrastructure, its state and everything else that
+	// is kept for the workspace to be gone. The inputs are the present ones;
+	// they are used only if those that the infrastructure was made from are
+	// lost or do not work any more, and may be nil.
+	Destroy(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *Inputs) (Observation, error)
+
+	// Release asks for everything that is kept for the workspace to be gone,
+	// except the infrastructure and its state.
+	Release(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (Observation, error)
+}
+
+// Inputs are rendered inputs (package inputs) in encoded form.
+type Inputs struct {
+	// Encoded is what inputs.Inputs.Encode returned.
+	Encoded []byte
+	// Digest is what inputs.Digest returned for it.
+	Digest string
+}
+
+// State is how the infrastructure of a workspace stands.
+type State string
+
+const (
+	// Running means that a run is under way.
+	Running State = "Running"
+	// UpToDate means that the infrastructure was made from the inputs asked for.
+	UpToDate State = "UpToDate"
+	// Failed means that the last run failed; see Observation.Failure.
+	Failed State = "Failed"
+	// Gone means that nothing is left of what was to be removed.
+	Gone State = "Gone"
+)
+
+// Observation is how a workspace stands.
+type Observation struct {
+	State State
+
+	// Run is the name of the latest run; "" if there is none.
+	Run string
+	// Operation of that run.
+	Operation infrav1.Operation
+
+	// Failure is set when State is Failed.
+	Failure *Failure
+
+	// OutputsSecret is the name of the Secret with the outputs of the last
+	// successful apply; "" if there was none.
+	OutputsSecret string
+	// Plan counts the changes of the latest run that had a plan.
+	Plan *infrav1.PlanSummary
+	// LastApplied is when the last successful apply ended; zero if not known.
+	LastApplied time.Time
+}
+
+// Failure is why a run failed.
+type Failure struct {
+	// Reason in one UpperCamel word, Message for people; neither holds a secret.
+	Reason, Message string
+	// RetryAfter is how long until the next try; 0 means that only a change of
+	// the inputs helps.
+	RetryAfter time.Duration
+}

@@ -1,0 +1,113 @@
+package opentofu
+
+import (
+	"time"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+)
+
+const (
+	// Delays between the tries of a run that failed for a reason that may pass,
+	// doubled each time (engine.md, rule 12).
+	firstRetry = 30 * time.Second
+	lastRetry  = time.Hour
+)
+
+// action is what a workspace needs next.
+type action string
+
+const (
+	// nothing: it is as wanted.
+	nothing action = "nothing"
+	// await: a run is under way.
+	await action = "await"
+	// start: a new run.
+	start action = "start"
+	// retryLater: a new run, but not yet.
+	retryLater action = "retryLater"
+	// giveUp: a new run would fail as the last one did.
+	giveUp action = "giveUp"
+)
+
+type decision struct {
+	action  action
+	attempt int32
+	// wait is how long until the next try, for retryLater.
+	wait time.Duration
+}
+
+// decideApply says what a workspace needs to become what the digest wants.
+//
+// latest is its latest run, nil if there is none; applied is the digest of the
+// inputs that its outputs were made from, "" if there are none. A run is never
+// judged by the digest alone: after A, a failed B and A again, the world is
+// half B although the outputs are still A's.
+func decideApply(digest, applied string, latest *infrav1.WorkspaceRun, now time.Time) decision {
+	switch {
+	case latest == nil && applied == digest:
+		return decision{action: nothing}
+	case latest == nil:
+		return decision{action: start, attempt: 1}
+	case !latest.Ended():
+		return decision{action: await}
+	case latest.Spec.Operation != infrav1.OperationApply || latest.Spec.InputsRef.Digest != digest:
+		return decision{action: start, attempt: 1}
+	case latest.Status.Phase == infrav1.RunSucceeded && applied == digest:
+		return decision{action: nothing}
+	case latest.Status.Phase == infrav1.RunSucceeded:
+		// The outputs were deleted or replaced: make them again.
+		return decision{action: start, attempt: latest.Spec.Attempt + 1}
+	case latest.Status.FailureKind == infrav1.FailureConfiguration:
+		return decision{action: giveUp}
+	}
+	return retry(latest, now)
+}
+
+// decideDestroy says what a workspace needs to be gone, given the digests of
+// the inputs that a destroy can be made with, best first. A destroy that failed
+// is tried with the next of them at once and, when all have failed, again after
+// a while: someone waits for the deletion, so that it is never given up.
+func decideDestroy(digests []string, latest *infrav1.WorkspaceRun, now time.Time) (decision, string) {
+	switch {
+	case latest != nil && !latest.Ended():
+		return decision{action: await}, ""
+	case len(digests) == 0:
+		return decision{action: giveUp}, ""
+	case latest == nil || latest.Spec.Operation != infrav1.OperationDestroy:
+		return decision{action: start, attempt: 1}, digests[0]
+	case latest.Status.Phase == infrav1.RunSucceeded:
+		// It ended well, yet there is a state with resources: destroy those.
+		return retry(latest, now), digests[0]
+	}
+	next := 0
+	for i, digest := range digests {
+		if digest == latest.Spec.InputsRef.Digest {
+			next = (i + 1) % len(digests)
+		}
+	}
+	if next > 0 {
+		return decision{action: start, attempt: latest.Spec.Attempt + 1}, digests[next]
+	}
+	return retry(latest, now), digests[0]
+}
+
+// retry says when a run that failed is tried again.
+func retry(latest *infrav1.WorkspaceRun, now time.Time) decision {
+	next := decision{action: start, attempt: latest.Spec.Attempt + 1}
+	if latest.Status.Phase == infrav1.RunLost && latest.Spec.Attempt == 1 {
+		return next // its runner was killed: nothing speaks against another try
+	}
+	if wait := latest.Status.CompletionTime.Add(backOff(latest.Spec.Attempt)).Sub(now); wait > 0 {
+		next.action, next.wait = retryLater, wait
+	}
+	return next
+}
+
+// backOff is the delay after the given attempt.
+func backOff(attempt int32) time.Duration {
+	delay := firstRetry
+	for ; attempt > 1 && delay < lastRetry; attempt-- {
+		delay *= 2
+	}
+	return min(delay, lastRetry)
+}

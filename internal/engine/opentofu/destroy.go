@@ -1,0 +1,184 @@
+package opentofu
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/runner"
+	"github.com/captproject/capt/internal/tfstate"
+)
+
+// ReasonInputsLost is the reason when infrastructure is to be destroyed, but
+// no inputs to do it with are left. Making the template and what it refers to
+// resolvable again mends it.
+const ReasonInputsLost = "InputsLost"
+
+// Destroy is described by engine.Engine. Everything is read live: what a stale
+// cache hides would be left behind for ever.
+func (e *Engine) Destroy(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Observation, error) {
+	runs, err := e.runs(ctx, e.Live, workspace)
+	if err != nil {
+		return engine.Observation{}, err
+	}
+	latest := last(runs)
+	if latest != nil && !latest.Ended() {
+		return observe(decision{action: await}, latest, runs), nil
+	}
+	if stateMayBeOnDisk(latest) {
+		return observe(decision{action: giveUp}, latest, runs), nil
+	}
+	empty, err := e.stateEmpty(ctx, workspace)
+	if err != nil {
+		return engine.Observation{}, err
+	}
+	if empty {
+		return e.forget(ctx, workspace, runs, e.deleteState)
+	}
+	return e.destroy(ctx, workspace, in, runs)
+}
+
+// destroy starts a destroying run if one is due.
+func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, runs []infrav1.WorkspaceRun) (engine.Observation, error) {
+	digests, err := e.destroyDigests(ctx, workspace, in, runs)
+	if err != nil {
+		return engine.Observation{}, err
+	}
+	latest := last(runs)
+	next, digest := decideDestroy(digests, latest, e.Now())
+	if next.action == start {
+		if in != nil && in.Digest == digest {
+			if err := e.storeInputs(ctx, workspace, *in); err != nil {
+				return engine.Observation{}, err
+			}
+		}
+		if latest, err = e.startRun(ctx, workspace, latest, infrav1.OperationDestroy, digest, next.attempt); err != nil {
+			return engine.Observation{}, err
+		}
+	}
+	observation := observe(next, latest, runs)
+	if len(digests) == 0 {
+		observation.Failure = &engine.Failure{
+			Reason: ReasonInputsLost,
+			Message: fmt.Sprintf("there is a state with resources, but the inputs they were made from are lost and the template cannot be resolved; "+
+				"restore template %s and what it refers to", workspace.Spec.TemplateRef.Name),
+		}
+	}
+	return observation, nil
+}
+
+// destroyDigests returns the digests of the inputs that a destroy can be made
+// with, best first: those of the last success, the present ones, and those of
+// the latest run.
+func (e *Engine) destroyDigests(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, runs []infrav1.WorkspaceRun) ([]string, error) {
+	applied, err := e.appliedDigest(ctx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	wanted := []string{applied}
+	if in != nil {
+		wanted = append(wanted, in.Digest)
+	}
+	if latest := last(runs); latest != nil {
+		wanted = append(wanted, latest.Spec.InputsRef.Digest)
+	}
+	var usable []string
+	for _, digest := range wanted {
+		if digest == "" || slices.Contains(usable, digest) {
+			continue
+		}
+		key := client.ObjectKey{Namespace: workspace.Namespace, Name: inputsName(workspace.Name, digest)}
+		err := e.Live.Get(ctx, key, secretMetadata())
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("looking for the inputs in Secret %s: %w", key.Name, err)
+		}
+		if err == nil || (in != nil && in.Digest == digest) {
+			usable = append(usable, digest)
+		}
+	}
+	return usable, nil
+}
+
+// stateMayBeOnDisk tells whether the latest run could not save its state: then
+// no state in the API server does not mean that there are no resources.
+func stateMayBeOnDisk(latest *infrav1.WorkspaceRun) bool {
+	return latest != nil && slices.Contains([]string{runner.ReasonStateNotSaved, runner.ReasonStateTooLarge}, latest.Status.Reason)
+}
+
+// stateEmpty tells whether the workspace has no resources, as far as its state
+// knows.
+func (e *Engine) stateEmpty(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, error) {
+	secret := &corev1.Secret{}
+	name := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
+	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: name}, secret); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return true, nil
+		}
+		return false, fmt.Errorf("reading the state: %w", err)
+	}
+	state, err := tfstate.Decode(secret)
+	if err != nil {
+		return false, fmt.Errorf("reading the state in Secret %s: %w", name, err)
+	}
+	return tfstate.Empty(state)
+}
+
+// Release is described by engine.Engine.
+func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (engine.Observation, error) {
+	runs, err := e.runs(ctx, e.Live, workspace)
+	if err != nil {
+		return engine.Observation{}, err
+	}
+	if latest := last(runs); latest != nil && !latest.Ended() {
+		return observe(decision{action: await}, latest, runs), nil
+	}
+	return e.forget(ctx, workspace, runs, nil)
+}
+
+// forget deletes what is kept for a workspace: what first deletes, if it is
+// given, then the outputs, the inputs and the runs. A crash in between is mended
+// by the next call, because all of it is found by name.
+func (e *Engine) forget(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun,
+	first func(context.Context, *infrav1.WorkspaceTemplateApply) error,
+) (engine.Observation, error) {
+	if first != nil {
+		if err := first(ctx, workspace); err != nil {
+			return engine.Observation{}, err
+		}
+	}
+	outputs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}}
+	if err := e.delete(ctx, outputs); err != nil {
+		return engine.Observation{}, err
+	}
+	if err := e.deleteInputs(ctx, workspace, sets.New[string]()); err != nil {
+		return engine.Observation{}, err
+	}
+	for i := range runs {
+		if err := e.delete(ctx, &runs[i]); err != nil {
+			return engine.Observation{}, err
+		}
+	}
+	if len(runs) > 0 {
+		return engine.Observation{State: engine.Running, Run: last(runs).Name, Operation: last(runs).Spec.Operation}, nil
+	}
+	return engine.Observation{State: engine.Gone}, nil
+}
+
+// deleteState deletes a state without resources, and its lock.
+func (e *Engine) deleteState(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	suffix := tfstate.Suffix(workspace.Namespace, workspace.Name)
+	state := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: tfstate.SecretName(suffix)}}
+	if err := e.delete(ctx, state); err != nil {
+		return err
+	}
+	lock := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: tfstate.LeaseName(suffix)}}
+	return e.delete(ctx, lock)
+}

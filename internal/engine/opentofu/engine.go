@@ -1,0 +1,176 @@
+package opentofu
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/runner"
+)
+
+// Engine is the engine.Engine that makes WorkspaceRuns.
+type Engine struct {
+	// Client writes, and reads WorkspaceRuns from a cache.
+	Client client.Client
+	// Live reads past all caches.
+	Live client.Reader
+	// Now is the clock.
+	Now func() time.Time
+}
+
+var _ engine.Engine = &Engine{}
+
+// ApplyNameField is the field that runs are found by. The API server serves it
+// as a selectable field; a cache needs an index of this name (IndexRuns).
+const ApplyNameField = "spec.applyName"
+
+// IndexRuns makes runs in a cache known by ApplyNameField.
+func IndexRuns(ctx context.Context, indexer client.FieldIndexer) error {
+	return indexer.IndexField(ctx, &infrav1.WorkspaceRun{}, ApplyNameField, func(obj client.Object) []string {
+		return []string{obj.(*infrav1.WorkspaceRun).Spec.ApplyName}
+	})
+}
+
+// Apply is described by engine.Engine.
+func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in engine.Inputs) (engine.Observation, error) {
+	runs, err := e.runs(ctx, e.Client, workspace)
+	if err != nil {
+		return engine.Observation{}, err
+	}
+	applied, err := e.appliedDigest(ctx, workspace)
+	if err != nil {
+		return engine.Observation{}, err
+	}
+	latest := last(runs)
+	next := decideApply(in.Digest, applied, latest, e.Now())
+	if next.action == start {
+		// Before anything is added, what is no longer needed goes.
+		if err := e.prune(ctx, workspace, runs, in.Digest, applied); err != nil {
+			return engine.Observation{}, err
+		}
+		if err := e.storeInputs(ctx, workspace, in); err != nil {
+			return engine.Observation{}, err
+		}
+		if latest, err = e.startRun(ctx, workspace, latest, infrav1.OperationApply, in.Digest, next.attempt); err != nil {
+			return engine.Observation{}, err
+		}
+	}
+	observation := observe(next, latest, runs)
+	if applied != "" {
+		observation.OutputsSecret = runner.OutputsName(workspace.Name)
+	}
+	return observation, nil
+}
+
+// startRun creates the run after latest. If there is one of that name already,
+// latest came from a stale cache; that run wakes us when the cache sees it.
+func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun,
+	operation infrav1.Operation, digest string, attempt int32,
+) (*infrav1.WorkspaceRun, error) {
+	sequence := 1
+	if latest != nil {
+		sequence = sequenceOf(workspace.Name, latest.Name) + 1
+	}
+	run := &infrav1.WorkspaceRun{
+		ObjectMeta: owned(workspace, runName(workspace.Name, sequence)),
+		Spec: infrav1.WorkspaceRunSpec{
+			ApplyName: workspace.Name,
+			Operation: operation,
+			InputsRef: infrav1.InputsReference{Name: inputsName(workspace.Name, digest), Digest: digest},
+			Attempt:   attempt,
+		},
+	}
+	if err := e.Client.Create(ctx, run); client.IgnoreAlreadyExists(err) != nil {
+		return nil, fmt.Errorf("creating WorkspaceRun %s: %w", run.Name, err)
+	}
+	return run, nil
+}
+
+// runs returns the runs of a workspace, oldest first.
+func (e *Engine) runs(ctx context.Context, reader client.Reader, workspace *infrav1.WorkspaceTemplateApply) ([]infrav1.WorkspaceRun, error) {
+	list := &infrav1.WorkspaceRunList{}
+	byApply := client.MatchingFields{ApplyNameField: workspace.Name}
+	if err := reader.List(ctx, list, client.InNamespace(workspace.Namespace), byApply); err != nil {
+		return nil, fmt.Errorf("listing WorkspaceRuns: %w", err)
+	}
+	runs := slices.DeleteFunc(list.Items, func(run infrav1.WorkspaceRun) bool {
+		return sequenceOf(workspace.Name, run.Name) == 0
+	})
+	slices.SortFunc(runs, func(a, b infrav1.WorkspaceRun) int {
+		return sequenceOf(workspace.Name, a.Name) - sequenceOf(workspace.Name, b.Name)
+	})
+	return runs, nil
+}
+
+func last(runs []infrav1.WorkspaceRun) *infrav1.WorkspaceRun {
+	if len(runs) == 0 {
+		return nil
+	}
+	return &runs[len(runs)-1]
+}
+
+// observe puts what was decided into the words of the interface.
+func observe(next decision, latest *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun) engine.Observation {
+	observation := engine.Observation{State: engine.UpToDate}
+	for _, run := range runs {
+		if run.Spec.Operation == infrav1.OperationApply && run.Status.Phase == infrav1.RunSucceeded {
+			observation.LastApplied = run.Status.CompletionTime.Time
+		}
+		if run.Status.Plan != (infrav1.PlanSummary{}) {
+			observation.Plan = run.Status.Plan.DeepCopy()
+		}
+	}
+	if latest != nil {
+		observation.Run, observation.Operation = latest.Name, latest.Spec.Operation
+	}
+	switch next.action {
+	case start, await:
+		observation.State = engine.Running
+	case retryLater, giveUp:
+		observation.State = engine.Failed
+		observation.Failure = failureOf(latest, next.wait)
+	case nothing:
+	}
+	return observation
+}
+
+// reasonUnknown is shown for a run that failed without saying why.
+const reasonUnknown = "RunFailed"
+
+func failureOf(latest *infrav1.WorkspaceRun, wait time.Duration) *engine.Failure {
+	failure := &engine.Failure{Reason: reasonUnknown, RetryAfter: wait}
+	if latest == nil {
+		return failure
+	}
+	if latest.Status.Reason != "" {
+		failure.Reason = latest.Status.Reason
+	}
+	failure.Message = fmt.Sprintf("run %s failed: %s", latest.Name, latest.Status.Message)
+	if wait > 0 {
+		failure.Message += "; it will be tried again"
+	} else {
+		failure.Message += "; a change of the template or of its variables starts a new run"
+	}
+	return failure
+}
+
+// owned is the metadata of an object that belongs to a workspace.
+func owned(workspace *infrav1.WorkspaceTemplateApply, name string) metav1.ObjectMeta {
+	labels := workspaceLabels(workspace)
+	if cluster, ok := workspace.Labels[clusterv1.ClusterNameLabel]; ok {
+		labels[clusterv1.ClusterNameLabel] = cluster
+	}
+	return metav1.ObjectMeta{
+		Namespace:       workspace.Namespace,
+		Name:            name,
+		Labels:          labels,
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(workspace, infrav1.GroupVersion.WithKind("WorkspaceTemplateApply"))},
+	}
+}

@@ -1,0 +1,113 @@
+package opentofu
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/cluster-api/util/labels/format"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/inputs"
+	"github.com/captproject/capt/internal/runner"
+)
+
+// keptRuns is how many runs that have ended are kept for people to look at.
+const keptRuns = 5
+
+func workspaceLabels(workspace *infrav1.WorkspaceTemplateApply) map[string]string {
+	return map[string]string{infrav1.WorkspaceLabel: format.MustFormatValue(workspace.Name)}
+}
+
+// appliedDigest returns the digest of the inputs that the outputs of a
+// workspace were made from; "" if there are none.
+func (e *Engine) appliedDigest(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (string, error) {
+	outputs := secretMetadata()
+	key := client.ObjectKey{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}
+	if err := e.Live.Get(ctx, key, outputs); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return "", nil
+		}
+		return "", fmt.Errorf("reading the outputs of the last run: %w", err)
+	}
+	return outputs.Annotations[infrav1.InputsDigestAnnotation], nil
+}
+
+// storeInputs writes the inputs of a run to a Secret. Its name is made from
+// their digest and it cannot be changed, so that one that exists is the same.
+func (e *Engine) storeInputs(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in engine.Inputs) error {
+	secret := &corev1.Secret{
+		ObjectMeta: owned(workspace, inputsName(workspace.Name, in.Digest)),
+		Immutable:  ptr.To(true),
+		Data:       map[string][]byte{inputs.SecretKey: in.Encoded},
+	}
+	if err := e.Client.Create(ctx, secret); client.IgnoreAlreadyExists(err) != nil {
+		return fmt.Errorf("writing the inputs of a run to Secret %s: %w", secret.Name, err)
+	}
+	return nil
+}
+
+// prune deletes the oldest runs that have ended, and the inputs that neither a
+// run that stays nor any of the digests needs.
+func (e *Engine) prune(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun, digests ...string) error {
+	needed := sets.New[string]()
+	for _, digest := range digests {
+		if digest != "" {
+			needed.Insert(inputsName(workspace.Name, digest))
+		}
+	}
+	for i := range runs {
+		if i < len(runs)-keptRuns {
+			if err := e.delete(ctx, &runs[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		needed.Insert(runs[i].Spec.InputsRef.Name)
+	}
+	return e.deleteInputs(ctx, workspace, needed)
+}
+
+// deleteInputs deletes the inputs Secrets of a workspace except those named.
+func (e *Engine) deleteInputs(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, except sets.Set[string]) error {
+	secrets := &metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := e.Live.List(ctx, secrets, client.InNamespace(workspace.Namespace), client.MatchingLabels(workspaceLabels(workspace))); err != nil {
+		return fmt.Errorf("listing the inputs of earlier runs: %w", err)
+	}
+	for i := range secrets.Items {
+		secret := &secrets.Items[i]
+		if !isInputs(workspace.Name, secret.Name) || except.Has(secret.Name) || !metav1.IsControlledBy(secret, workspace) {
+			continue
+		}
+		secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		if err := e.delete(ctx, secret); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isInputs tells whether a name is one that inputsName makes.
+func isInputs(workspace, name string) bool {
+	prefix := inputsName(workspace, "0000000000")
+	return len(name) == len(prefix) && name[:len(name)-inputsDigits] == prefix[:len(prefix)-inputsDigits]
+}
+
+func (e *Engine) delete(ctx context.Context, obj client.Object) error {
+	if err := e.Client.Delete(ctx, obj); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("deleting %T %s: %w", obj, obj.GetName(), err)
+	}
+	return nil
+}
+
+func secretMetadata() *metav1.PartialObjectMetadata {
+	secret := &metav1.PartialObjectMetadata{}
+	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return secret
+}

@@ -1,0 +1,126 @@
+package runner
+
+import (
+	"errors"
+	"slices"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/tfstate"
+)
+
+// Reasons of a Result. Each comment says what mends it.
+const (
+	// ReasonInputsNotFound means that the inputs Secret does not exist or
+	// cannot be read. The manager makes it again with the next run.
+	ReasonInputsNotFound = "InputsNotFound"
+	// ReasonInputsInvalid means that the inputs hold what cannot be carried
+	// out: a file outside of the working directory, a reserved name. Mended in
+	// the template.
+	ReasonInputsInvalid = "InputsInvalid"
+	// ReasonModuleNotFound means that the module, or one that it uses, cannot
+	// be fetched. Mended where it lies, or in the template's address.
+	ReasonModuleNotFound = "ModuleNotFound"
+	// ReasonModuleInvalid means that the module is not valid. Mended in the
+	// module.
+	ReasonModuleInvalid = "ModuleInvalid"
+	// ReasonProviderNotFound means that a provider cannot be fetched. Mended in
+	// the mirror or registry, or in the module's required_providers.
+	ReasonProviderNotFound = "ProviderNotFound"
+	// ReasonLockFileMismatch means that a provider is not the one that
+	// .terraform.lock.hcl records. Mended in the template's lockFile, or in the
+	// mirror; never by trying without the file.
+	ReasonLockFileMismatch = "LockFileMismatch"
+	// ReasonVariableMissing means that the module wants a variable that nobody
+	// gave. Mended in the template or in the workspace's variables.
+	ReasonVariableMissing = "VariableMissing"
+	// ReasonVariableInvalid means that the module refuses the value of a
+	// variable. Mended in the template or in the workspace's variables.
+	ReasonVariableInvalid = "VariableInvalid"
+	// ReasonArgumentInvalid means that OpenTofu refuses a further argument.
+	// Mended in the template's initArgs, planArgs, applyArgs or destroyArgs.
+	ReasonArgumentInvalid = "ArgumentInvalid"
+	// ReasonInitFailed means that OpenTofu could not prepare the module, for
+	// another reason than those above. Tried again.
+	ReasonInitFailed = "InitFailed"
+	// ReasonPlanFailed means that a valid module could not be planned, usually
+	// because the infrastructure's API refused. Tried again.
+	ReasonPlanFailed = "PlanFailed"
+	// ReasonApplyFailed means that the infrastructure could not be made, or
+	// only in part; the state says what there is. Tried again.
+	ReasonApplyFailed = "ApplyFailed"
+	// ReasonDestroyFailed means that the infrastructure could not be removed,
+	// or only in part. Tried again.
+	ReasonDestroyFailed = "DestroyFailed"
+	// ReasonInterrupted means that the runner was told to stop. Tried again.
+	ReasonInterrupted = "Interrupted"
+	// ReasonBackendFailed means that state or lock could not be read from or
+	// written to the Kubernetes API before anything was changed. Tried again.
+	ReasonBackendFailed = "BackendFailed"
+	// ReasonStateLocked means that another run holds the lock. Tried again; a
+	// lock whose holder is dead is broken by the manager.
+	ReasonStateLocked = "StateLocked"
+	// ReasonStateNotSaved means that the state of what was made could not be
+	// saved. It lies in the run's directory, and the lock is kept. A person
+	// has to save it (tofu state push) and to remove the lock.
+	ReasonStateNotSaved = "StateNotSaved"
+	// ReasonStateTooLarge is ReasonStateNotSaved because the state does not fit
+	// into a Secret.
+	ReasonStateTooLarge = "StateTooLarge"
+	// ReasonOutputsNotStored means that all went well except for writing the
+	// outputs Secret. Tried again, which changes nothing else.
+	ReasonOutputsNotStored = "OutputsNotStored"
+	// ReasonRunnerFailed means that the runner itself broke: a bug, or its
+	// directory cannot be written. Tried again.
+	ReasonRunnerFailed = "RunnerFailed"
+)
+
+// configuration are the reasons that no repetition mends.
+var configuration = []string{
+	ReasonInputsInvalid, ReasonModuleInvalid, ReasonVariableMissing, ReasonVariableInvalid,
+	ReasonArgumentInvalid, ReasonStateNotSaved, ReasonStateTooLarge,
+}
+
+// KindOf says what a failure waits for.
+func KindOf(reason string) infrav1.FailureKind {
+	if slices.Contains(configuration, reason) {
+		return infrav1.FailureConfiguration
+	}
+	return infrav1.FailureTransient
+}
+
+// failure is an error with a reason. Its message may hold secrets until it has
+// become part of a Result.
+type failure struct {
+	reason  string
+	message string
+}
+
+func (f *failure) Error() string { return f.reason + ": " + f.message }
+
+func fail(reason, message string) *failure { return &failure{reason: reason, message: message} }
+
+// fill puts a failure into a result.
+func (r *Result) fill(err error, clean func(string) string) {
+	f := asFailure(err)
+	r.Phase = infrav1.RunFailed
+	r.Reason = f.reason
+	r.Message = shorten(clean(f.message), maxMessage)
+	r.Kind = KindOf(f.reason)
+	var locked *tfstate.LockedError
+	if errors.As(err, &locked) {
+		r.LockHolder = locked.Info.ID
+	}
+}
+
+// asFailure finds the reason of an error. What has none is our own fault.
+func asFailure(err error) *failure {
+	var f *failure
+	var locked *tfstate.LockedError
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.As(err, &locked):
+		return fail(ReasonStateLocked, locked.Error()+"; it will be tried again")
+	}
+	return fail(ReasonRunnerFailed, err.Error())
+}

@@ -1,0 +1,103 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+)
+
+// storeOutputs writes the outputs Secret after an apply. When that failed, the
+// outputs it got to are written all the same, since they may be what is needed
+// to reach what was made; but they are not said to be made from its inputs.
+func (r *run) storeOutputs(ctx context.Context, complete bool) error {
+	if r.Operation != infrav1.OperationApply || !r.planned {
+		return nil
+	}
+	cli := r.cli
+	cli.Follow = nil
+	data, err := cli.Output(ctx)
+	if err != nil {
+		return r.outcome(ctx, err, ReasonOutputsNotStored, readingOutputs)
+	}
+	if !complete && string(data) == noOutputs {
+		return nil
+	}
+	lock, err := os.ReadFile(filepath.Join(r.root, lockFile))
+	if err != nil && !os.IsNotExist(err) {
+		return fail(ReasonOutputsNotStored, err.Error())
+	}
+	if err := r.writeOutputs(ctx, data, lock, complete); err != nil {
+		return fail(ReasonOutputsNotStored, fmt.Sprintf("writing the outputs to Secret %s: %v", OutputsName(r.Workspace), err))
+	}
+	return nil
+}
+
+// noOutputs is what `tofu output -json` prints when there are none.
+const noOutputs = "{}\n"
+
+var errChangedMeanwhile = errors.New("it was changed meanwhile")
+
+// writeOutputs writes the Secret if it is not as it should be already.
+func (r *run) writeOutputs(ctx context.Context, outputs, lock []byte, complete bool) error {
+	current := r.outputs
+	return retry(ctx, refused, r.awaitAPI, func(ctx context.Context) error {
+		wanted := r.outputsSecret(current, outputs, lock, complete)
+		var err error
+		switch {
+		case current == nil:
+			err = r.client.Create(ctx, wanted)
+		case !equality.Semantic.DeepEqual(current, wanted):
+			err = r.client.Update(ctx, wanted)
+		}
+		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || current != nil && apierrors.IsNotFound(err) {
+			if current, err = r.currentOutputs(ctx); err == nil {
+				return errChangedMeanwhile
+			}
+		}
+		return err
+	})
+}
+
+func (r *run) currentOutputs(ctx context.Context) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: OutputsName(r.Workspace)}, secret)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return secret, err
+}
+
+// outputsSecret is the Secret as it should be.
+func (r *run) outputsSecret(current *corev1.Secret, outputs, lock []byte, complete bool) *corev1.Secret {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: OutputsName(r.Workspace)}}
+	if current != nil {
+		secret = current.DeepCopy()
+	}
+	if secret.Labels == nil {
+		secret.Labels = map[string]string{}
+	}
+	maps.Copy(secret.Labels, r.labels)
+	secret.OwnerReferences = r.owners
+	secret.Data = map[string][]byte{OutputsKey: outputs}
+	if len(lock) > 0 {
+		secret.Data[LockFileKey] = lock
+	}
+	if complete {
+		if secret.Annotations == nil {
+			secret.Annotations = map[string]string{}
+		}
+		secret.Annotations[infrav1.InputsDigestAnnotation] = r.result.InputsDigest
+	}
+	return secret
+}

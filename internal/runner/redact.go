@@ -1,0 +1,100 @@
+package runner
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+const (
+	// minSecret is the shortest value that is taken out. Shorter ones ("true",
+	// "eu", "80") are part of every other text.
+	minSecret = 6
+	// minToken is the shortest word of a secret that is a secret by itself:
+	// lines of a key, values in a file of credentials.
+	minToken = 24
+
+	redacted = "[redacted]"
+)
+
+var (
+	// privateKey is a PEM block, even one that is cut off or has its line feeds
+	// escaped.
+	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`)
+	// token is a JSON web token.
+	token = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*`)
+)
+
+// redactor takes secrets out of texts. It may be used by several goroutines.
+type redactor struct {
+	mu       sync.Mutex
+	forms    map[string]bool
+	replacer *strings.Replacer
+}
+
+func newRedactor() *redactor {
+	return &redactor{forms: map[string]bool{}, replacer: strings.NewReplacer()}
+}
+
+// add makes values secret.
+func (r *redactor) add(values ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := len(r.forms)
+	for _, value := range values {
+		for _, form := range formsOf(value) {
+			r.forms[form] = true
+		}
+	}
+	if len(r.forms) == known {
+		return
+	}
+	forms := make([]string, 0, len(r.forms))
+	for form := range r.forms {
+		forms = append(forms, form)
+	}
+	// The longest first: a secret may begin with another.
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(forms))
+	for _, form := range forms {
+		pairs = append(pairs, form, redacted)
+	}
+	r.replacer = strings.NewReplacer(pairs...)
+}
+
+// clean returns the text without secrets.
+func (r *redactor) clean(text string) string {
+	r.mu.Lock()
+	replacer := r.replacer
+	r.mu.Unlock()
+	text = replacer.Replace(text)
+	text = privateKey.ReplaceAllString(text, redacted)
+	return token.ReplaceAllString(text, redacted)
+}
+
+// formsOf are the texts as which a value may show up.
+func formsOf(value string) []string {
+	var forms []string
+	value = strings.TrimSpace(value)
+	if len(value) >= minSecret {
+		forms = append(forms, value, escaped(value), base64.StdEncoding.EncodeToString([]byte(value)))
+	}
+	for _, word := range strings.Fields(value) {
+		if word = strings.Trim(word, `"',`); len(word) >= minToken {
+			forms = append(forms, word)
+		}
+	}
+	return forms
+}
+
+// escaped is a value within a JSON or HCL string.
+func escaped(value string) string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(value)
+	return strings.Trim(strings.TrimSpace(b.String()), `"`)
+}

@@ -1,0 +1,90 @@
+package runner
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+)
+
+const resultFile = "result.json"
+
+// Result is how a run ended. It holds no secrets.
+type Result struct {
+	// Run is the name of the WorkspaceRun.
+	Run string `json:"run"`
+	// Operation is what was to be done.
+	Operation infrav1.Operation `json:"operation"`
+	// Phase is RunSucceeded or RunFailed.
+	Phase infrav1.RunPhase `json:"phase"`
+	// Reason is one of the Reason constants, "" after a success.
+	Reason string `json:"reason,omitempty"`
+	// Message is why it failed, for people: one line, about 1 KiB at most.
+	Message string `json:"message,omitempty"`
+	// Kind is what a failure waits for, "" after a success.
+	Kind infrav1.FailureKind `json:"kind,omitempty"`
+	// Started and Finished are when the runner did.
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+	// InputsDigest is the digest of the inputs, "" if they could not be read.
+	InputsDigest string `json:"inputsDigest,omitempty"`
+	// Plan counts what was to be changed, nil if there was no plan.
+	Plan *infrav1.PlanSummary `json:"plan,omitempty"`
+	// StateEmpty is true when the state in Kubernetes is known to record no
+	// infrastructure.
+	StateEmpty bool `json:"stateEmpty"`
+	// LockHolder is the run that held the lock, with ReasonStateLocked.
+	LockHolder string `json:"lockHolder,omitempty"`
+	// KeepDirectory is true when the run's directory holds a state that is
+	// saved nowhere else. The directory must not be removed and the lock not
+	// be broken before a person has saved it (see StateOnDisk).
+	KeepDirectory bool `json:"keepDirectory,omitempty"`
+}
+
+// ReadResult reads the result from a run's directory. The error is
+// os.ErrNotExist as long as the run has not ended.
+func ReadResult(dir string) (*Result, error) {
+	path := filepath.Join(dir, resultFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the result of a run: %w", err)
+	}
+	result := &Result{}
+	if err := json.Unmarshal(data, result); err != nil {
+		return nil, fmt.Errorf("reading the result of a run in %s: %w", path, err)
+	}
+	return result, nil
+}
+
+// write puts the result into a run's directory in one step.
+func (r *Result) write(dir string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the result of a run: %w", err)
+	}
+	return writeDurably(filepath.Join(dir, resultFile), append(data, '\n'))
+}
+
+// writeDurably writes a file such that it is either the old or the new one
+// whenever the power fails.
+func writeDurably(path string, data []byte) error {
+	temporary := path + ".tmp"
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return os.Rename(temporary, path)
+}

@@ -1,0 +1,175 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/inputs"
+	"github.com/captproject/capt/internal/tfstate"
+	"github.com/captproject/capt/internal/tofu"
+)
+
+// run is one run on its way. Each field says who fills it.
+type run struct {
+	Options                // Run
+	client   client.Client // Run
+	redactor *redactor     // Run; readInputs and the backend add to it
+	log      *runLog       // Run
+	result   *Result       // Run, then everybody
+
+	inputs *inputs.Inputs          // readInputs
+	labels map[string]string       // readInputs
+	owners []metav1.OwnerReference // readInputs
+
+	lock   *stateLock  // takeLock; nil if the run does not hold the lock
+	store  *stateStore // openState
+	server *backend    // openState
+
+	root    string         // writeModule: OpenTofu's working directory
+	outputs *corev1.Secret // writeLockFile, as it was; nil if there was none
+	cli     tofu.CLI       // openState, writeModule
+	kept    bool           // writeLockFile: the lock file is that of an earlier run
+
+	changed bool // plan: there is something to apply
+	planned bool // plan: it was made
+}
+
+// Run carries out one run and writes its result to the run's directory. When
+// ctx is done it is interrupted: what must not be cut short is finished, within
+// the grace. The error says that the result could not be written; that the run
+// failed is part of the result.
+func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
+	if o.Grace == 0 {
+		o.Grace = DefaultGrace
+	}
+	result := &Result{Run: o.Run, Operation: o.Operation, Started: time.Now().UTC()}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("creating the directory of the run: %w", err)
+	}
+	if err := os.Remove(filepath.Join(o.Dir, resultFile)); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("removing the result of an earlier start: %w", err)
+	}
+	r := &run{Options: o, client: c, redactor: newRedactor(), result: result}
+	log, err := openLog(filepath.Join(o.Dir, logFile), r.clean)
+	if err != nil {
+		return nil, err
+	}
+	defer log.close()
+	r.log = log
+
+	r.finish(r.guard(func() error { return r.carryOut(ctx) }))
+	result.Finished = time.Now().UTC()
+	if err := result.write(o.Dir); err != nil {
+		return nil, fmt.Errorf("writing the result: %w", err)
+	}
+	return result, nil
+}
+
+// carryOut does what the run is for.
+func (r *run) carryOut(ctx context.Context) error {
+	r.log.printf("run %s: %s of workspace %s/%s", r.Run, strings.ToLower(string(r.Operation)), r.Namespace, r.Workspace)
+	for _, step := range []func(context.Context) error{
+		r.emptyDirectory, r.readInputs, r.takeLock, r.openState,
+		r.writeModule, r.writeVariables, r.writeLockFile,
+		r.init, r.plan, r.apply,
+	} {
+		if ctx.Err() != nil {
+			return r.interrupted()
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish ends the run, whatever became of it: outputs, state, lock, result.
+func (r *run) finish(err error) {
+	// What is left to do is short and must be done although the run may have
+	// been interrupted.
+	ctx, cancel := context.WithTimeout(context.Background(), r.Grace)
+	defer cancel()
+	if r.server != nil {
+		if saveErr := r.stateNotSaved(); saveErr != nil {
+			err = saveErr
+		}
+	}
+	if storeErr := r.guard(func() error { return r.storeOutputs(ctx, err == nil) }); storeErr != nil && err == nil {
+		err = storeErr
+	}
+	if r.server != nil {
+		r.server.close()
+		r.result.StateEmpty, _ = tfstate.Empty(r.store.state)
+	}
+	r.releaseLock(ctx)
+	r.result.Phase = infrav1.RunSucceeded
+	if err != nil {
+		r.result.fill(err, r.redactor.clean)
+		r.log.printf("failed: %s: %s", r.result.Reason, r.result.Message)
+		return
+	}
+	r.log.printf("succeeded")
+}
+
+// releaseLock gives the lock back, unless there is a state that only the run's
+// directory holds.
+func (r *run) releaseLock(ctx context.Context) {
+	left, err := StateOnDisk(r.Dir)
+	if err != nil {
+		r.log.printf("looking for a state on disk: %v", err)
+	}
+	r.result.KeepDirectory = len(left) > 0 || err != nil
+	switch {
+	case r.lock == nil:
+	case r.result.KeepDirectory:
+		r.log.printf("the lock is kept, because the state in this directory is saved nowhere else: %s", strings.Join(left, ", "))
+	default:
+		if err := r.lock.release(ctx); err != nil {
+			r.log.printf("releasing the lock: %v", err)
+		}
+	}
+}
+
+// guard makes an error of a panic.
+func (r *run) guard(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.log.printf("panic: %v\n%s", p, debug.Stack())
+			err = fail(ReasonRunnerFailed, fmt.Sprintf("the runner panicked: %v; please report it", p))
+		}
+	}()
+	return do()
+}
+
+// clean takes secrets out of what OpenTofu said, and the run's directory, which
+// is another one each time.
+func (r *run) clean(text string) string {
+	text = strings.ReplaceAll(text, filepath.Join(r.Dir, workDir)+"/", "")
+	return r.redactor.clean(text)
+}
+
+// awaitAPI logs that the Kubernetes API refused and will be tried again.
+func (r *run) awaitAPI(err error) { r.log.printf("will be tried again: %v", err) }
+
+func (r *run) suffix() string { return tfstate.Suffix(r.Namespace, r.Workspace) }
+
+func (r *run) path(name string) string { return filepath.Join(r.Dir, name) }
+
+// interrupted says how far the run had come.
+func (r *run) interrupted() error {
+	message := "the run was told to stop before anything was changed"
+	if r.planned && r.changed {
+		message = "the run was told to stop; what had been changed until then is recorded in the state"
+	}
+	return fail(ReasonInterrupted, message+"; it will be started again")
+}
