@@ -1,6 +1,7 @@
 package inputs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +21,8 @@ type Lookup interface {
 	SecretKey(ctx context.Context, name, key string) ([]byte, error)
 }
 
-// read returns what the one of two references that is set refers to. What comes
-// from a Secret is secret from here on.
+// read returns what the one of two references that is set refers to. A text from
+// a Secret is secret from here on.
 func (r *renderer) read(ctx context.Context, field string, configMap, secret *infrav1.KeyReference) ([]byte, error) {
 	reference, find := configMap, r.lookup.ConfigMapKey
 	if field += ".configMapKeyRef"; secret != nil {
@@ -39,11 +40,15 @@ func (r *renderer) read(ctx context.Context, field string, configMap, secret *in
 	if err != nil {
 		return nil, within(r.at(field), err)
 	}
-	if secret != nil {
+	if secret != nil && isText(content) {
 		r.secrets.add(string(content))
 	}
 	return content, nil
 }
+
+// isText tells content that can be shown, and be an environment variable, from
+// a binary file.
+func isText(content []byte) bool { return utf8.Valid(content) && !bytes.ContainsRune(content, 0) }
 
 // text is read for what must be text.
 func (r *renderer) text(ctx context.Context, field string, configMap, secret *infrav1.KeyReference) (string, error) {
@@ -51,7 +56,7 @@ func (r *renderer) text(ctx context.Context, field string, configMap, secret *in
 	if err != nil {
 		return "", err
 	}
-	if !utf8.Valid(content) || strings.ContainsRune(string(content), 0) {
+	if !isText(content) {
 		return "", fail(ReasonVariableInvalid, "%s refers to something that is not text (UTF-8 without zero bytes); give binary content as one of files", r.at(field))
 	}
 	return string(content), nil

@@ -14,11 +14,7 @@ import (
 	"github.com/captproject/capt/internal/tofu"
 )
 
-var commands = map[command][]string{
-	commandInit:  {"init"},
-	commandPlan:  {"plan"},
-	commandApply: {"apply"},
-}
+var commands = map[command]string{commandInit: "init", commandPlan: "plan", commandApply: "apply"}
 
 // realTofu runs the real OpenTofu and returns what it says.
 func realTofu(t *testing.T) func(args ...string) string {
@@ -44,7 +40,7 @@ func TestEveryOptionOfOpenTofuIsKnown(t *testing.T) {
 	run := realTofu(t)
 	listed := regexp.MustCompile(`(?m)^ {2,8}-([a-z-]+)`)
 	for _, name := range commands {
-		help := listed.FindAllStringSubmatch(run(append(name, "-help")...), -1)
+		help := listed.FindAllStringSubmatch(run(name, "-help"), -1)
 		g.Expect(len(help)).To(BeNumerically(">", 10))
 		for _, match := range help {
 			g.Expect(options).To(HaveKey(match[1]))
@@ -68,12 +64,12 @@ func TestOpenTofuTakesWhatIsPassedOn(t *testing.T) {
 			}
 			form += "=" + value
 		}
-		for c, args := range commands {
+		for c, command := range commands {
 			if o.commands&c == 0 {
 				continue
 			}
-			t.Run(args[0]+form, func(t *testing.T) {
-				NewWithT(t).Expect(run(args[0], form, "-nonsense")).To(ContainSubstring("not defined: -nonsense"))
+			t.Run(command+form, func(t *testing.T) {
+				NewWithT(t).Expect(run(command, form, "-nonsense")).To(ContainSubstring("not defined: -nonsense"))
 			})
 		}
 	}

@@ -76,7 +76,6 @@ func newSubstitutes(apply *infrav1.WorkspaceTemplateApply) (substitutes, error) 
 		}
 	}
 	s.texts[workspaceNameVariable] = strings.TrimSuffix(apply.Name, applySuffix)
-	delete(s.structured, workspaceNameVariable)
 	return s, nil
 }
 

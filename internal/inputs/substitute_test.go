@@ -14,10 +14,10 @@ import (
 func TestSubstitution(t *testing.T) {
 	g := NewWithT(t)
 	apply := &infrav1.WorkspaceTemplateApply{Spec: infrav1.WorkspaceTemplateApplySpec{
-		Variables: map[string]string{"name": "blue", "empty": "", "nested": "${name}", "both": "text", "WORKSPACE_NAME": "mine", "a.b c": "odd"},
+		Variables: map[string]string{"name": "blue", "empty": "", "nested": "${name}", "both": "text", "WORKSPACE_NAME": "mine", "a.b c": "odd", "list": "text"},
 		Values: map[string]apiextensionsv1.JSON{
 			"count": typed("3"), "big": typed("12345678901234567890.10"), "on": typed("true"), "word": typed(`"w"`),
-			"list": typed("[1]"), "both": typed("7"), "null": {},
+			"list": typed("[1]"), "both": typed("7"), "null": {}, "WORKSPACE_NAME": typed("[]"),
 		},
 	}}
 	apply.Name = "green"

@@ -18,7 +18,7 @@ func TestVarFiles(t *testing.T) {
 		}
 	})
 	const (
-		hclSecret  = "vpc_id = \"vpc-0123\"\nsubnets = [\"subnet-a\\tb\", \"x\"]\npin = 12345678\n"
+		hclSecret  = "vpc_id = \"vpc-0123\"\nsubnets = [\"subnet-a\\tb\", \"x\"]\npin = 1234567\n"
 		hclShown   = "# nothing but a remark with an umlaut: ü\nregion = \"eu-central-1\"\n"
 		jsonSecret = `{"token": {"value": "hidden-token"}, "on": true, "no": null, "//": "remark"}`
 	)
@@ -27,7 +27,7 @@ func TestVarFiles(t *testing.T) {
 	g.Expect(in.VarFiles).To(Equal([]VarFile{
 		{Format: "HCL", Content: hclSecret}, {Format: "HCL", Content: hclShown}, {Format: "JSON", Content: jsonSecret},
 	}))
-	g.Expect(in.Secrets).To(ContainElements("vpc-0123", "subnet-a\tb", "12345678", "hidden-token"))
+	g.Expect(in.Secrets).To(ContainElements("vpc-0123", "subnet-a\tb", "1234567", "hidden-token"))
 	g.Expect(in.Secrets).NotTo(ContainElement(ContainSubstring("eu-central-1")))
 }
 

@@ -141,6 +141,10 @@ type ProviderConfigReference struct {
 // "-apply"; `$${` stands for `${`. An unknown name is refused with the reason
 // UnknownVariable. The module, its configuration, and what ConfigMaps and
 // Secrets hold are never rewritten.
+//
+// A variable of the module that has a value in vars, varmap, varFiles or env
+// (TF_VAR_name) is mapped: those of the WorkspaceTemplateApply do not reach it
+// but through `${name}`.
 type ModuleSpec struct {
 	// source is Inline (module is the text) or Remote (module is an address).
 	// +required
@@ -324,6 +328,8 @@ type EnvVar struct {
 // +kubebuilder:validation:XValidation:rule="has(self.configMapKeyRef) != has(self.secretKeyRef)",message="exactly one of configMapKeyRef and secretKeyRef must be set"
 type File struct {
 	// path of the file, relative to the working directory, which it cannot leave.
+	// One that OpenTofu or CAPT uses itself (.terraform, *.tfstate, …) is refused
+	// with the reason FilePathInvalid.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

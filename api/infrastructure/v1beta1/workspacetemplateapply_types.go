@@ -69,7 +69,8 @@ type WorkspaceTemplateApplySpec struct {
 
 	// writeConnectionSecretToRef names the Secret that all outputs are written
 	// to, a key each: strings as they are, anything else as JSON. By default
-	// that of the template; if that has none either, none is written.
+	// that of the template; if that has none either, none is written. `${name}`
+	// is replaced in its name.
 	// +optional
 	WriteConnectionSecretToRef *LocalReference `json:"writeConnectionSecretToRef,omitempty"`
 

@@ -1,0 +1,46 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+)
+
+const workspaceTemplateApply = `
+apiVersion: infrastructure.cluster.x-k8s.io/v1beta1
+kind: WorkspaceTemplateApply
+spec:
+  templateRef: {name: vpc}
+`
+
+func TestWorkspaceTemplateApply(t *testing.T) {
+	check(t, workspaceTemplateApply, map[string]try{
+		"minimal": {},
+		"everything": {set: `
+spec:
+  templateRef: {name: vpc, namespace: modules}
+  variables: {a: x, b: ""}
+  values: {a: 1, b: [x], c: {d: true}, e: ""}
+  variablesFrom: [{applyRef: network}, {applyRef: dns}]
+  waitForSecrets: [{name: a}, {name: b, namespace: team}]
+  waitForWorkspaces: [{name: a}, {name: b, namespace: team}]
+  writeConnectionSecretToRef: {name: conn, namespace: team}
+  retainWorkspaceOnDelete: true`},
+		"no spec":            {set: "spec: null", refused: "spec: Required value"},
+		"no template":        {set: "spec: {templateRef: null}", refused: "spec.templateRef: Required value"},
+		"nameless template":  {set: "spec: {templateRef: {name: null}}", refused: "spec.templateRef.name: Required value"},
+		"empty template":     {set: `spec: {templateRef: {name: ""}}`, refused: "spec.templateRef.name in body should be at least 1 chars long"},
+		"empty namespace":    {set: `spec: {templateRef: {namespace: ""}}`, refused: "spec.templateRef.namespace in body should be at least 1 chars long"},
+		"a number":           {set: "spec: {variables: {a: 1}}", refused: `spec.variables.a in body must be of type string: "integer"`},
+		"a source twice":     {set: "spec: {variablesFrom: [{applyRef: a}, {applyRef: a}]}", refused: "spec.variablesFrom[1]: Duplicate value"},
+		"nameless source":    {set: "spec: {variablesFrom: [{}]}", refused: "spec.variablesFrom[0].applyRef: Required value"},
+		"a Secret twice":     {set: "spec: {waitForSecrets: [{name: a}, {name: a}]}", refused: "spec.waitForSecrets[1]: Duplicate value"},
+		"nameless Secret":    {set: "spec: {waitForSecrets: [{namespace: a}]}", refused: "spec.waitForSecrets[0].name: Required value"},
+		"a workspace twice":  {set: "spec: {waitForWorkspaces: [{name: a}, {name: a}]}", refused: "spec.waitForWorkspaces[1]: Duplicate value"},
+		"nameless workspace": {set: "spec: {waitForWorkspaces: [{}]}", refused: "spec.waitForWorkspaces[0].name: Required value"},
+		"unknown field":      {set: "spec: {suspend: true}", refused: `unknown field "spec.suspend"`},
+		"long name":          {set: "metadata: {name: " + strings.Repeat("a", 200) + "}"},
+		"too long name":      {set: "metadata: {name: " + strings.Repeat("a", 201) + "}", refused: "the name may have at most 200 characters, so that the names of its runs and Secrets fit"},
+		"everything may change": {then: `
+spec: {templateRef: {name: other}, variables: {a: z}, retainWorkspaceOnDelete: false}`},
+	})
+}
