@@ -8,11 +8,14 @@ import (
 	"sigs.k8s.io/cluster-api/util/patch"
 )
 
-// Patch sums up the conditions of obj in the condition summary and writes what
-// has changed since helper was made: nothing, if nothing has. The conditions
+// Patch sums up the conditions of obj in the condition summary, with the reason
+// Ready, NotReady or ReadyUnknown if that is its name, and writes what has changed since helper was made: nothing, if nothing has. The conditions
 // named are owned by the controller that calls.
 func Patch(ctx context.Context, helper *patch.Helper, obj Object, summary string, of ...string) error {
-	if err := conditions.SetSummaryCondition(obj, obj, summary, conditions.ForConditionTypes(of)); err != nil {
+	reasons := conditions.GetDefaultComputeMergeReasonFunc("Not"+summary, summary+"Unknown", summary)
+	strategy := conditions.DefaultMergeStrategy(conditions.ComputeReasonFunc(reasons))
+	err := conditions.SetSummaryCondition(obj, obj, summary, conditions.ForConditionTypes(of), conditions.CustomMergeStrategy{MergeStrategy: strategy})
+	if err != nil {
 		return fmt.Errorf("summing up the conditions %v: %w", of, err)
 	}
 	owned := patch.WithOwnedConditions{Conditions: append([]string{summary}, of...)}

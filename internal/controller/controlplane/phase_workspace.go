@@ -38,7 +38,7 @@ func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcom
 	if s.cluster == nil {
 		return phase.Wait(ReasonWaitingForCluster, "no Cluster has this object as its controlPlaneRef yet", 0)
 	}
-	if s.plane.Spec.WorkspaceTemplateApplyName != "" {
+	if s.plane.Spec.WorkspaceTemplateRef == nil {
 		return r.useWorkspace(ctx, s)
 	}
 	ref := s.cluster.Spec.InfrastructureRef
@@ -53,7 +53,7 @@ func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcom
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)
 	}
-	s.apply, err = workspace.Ensure(ctx, r.Client, s.plane, workspace.OfControlPlane(s.plane.Name), s.cluster.Name,
+	s.apply, err = workspace.Ensure(ctx, r.Client, s.plane, workspaceName(s.plane), s.cluster.Name,
 		func(spec *infrav1.WorkspaceTemplateApplySpec) {
 			spec.TemplateRef = *s.plane.Spec.WorkspaceTemplateRef
 			spec.Variables, spec.Values, spec.VariablesFrom = wanted.text, wanted.values, wanted.from
@@ -62,6 +62,14 @@ func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcom
 		return phase.BlockWith(err, ReasonWorkspaceFailed)
 	}
 	return workspace.Standing(s.apply)
+}
+
+// workspaceName is the name of the workspace of a control plane.
+func workspaceName(plane *controlplanev1.CAPTControlPlane) string {
+	if name := plane.Spec.WorkspaceTemplateApplyName; name != "" {
+		return name
+	}
+	return workspace.OfControlPlane(plane.Name)
 }
 
 // useWorkspace takes a workspace that exists already, as it is.
@@ -94,7 +102,7 @@ func (r *Reconciler) infrastructure(ctx context.Context, cluster *clusterv1.Clus
 
 // deleteWorkspace has the workspace go, if it is ours.
 func (r *Reconciler) deleteWorkspace(ctx context.Context, s *scope) phase.Outcome {
-	name := workspace.OfControlPlane(s.plane.Name)
+	name := workspaceName(s.plane)
 	gone, err := workspace.Delete(ctx, r.Client, r.Live, s.plane, name)
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)

@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/cluster-api/util/labels/format"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -49,18 +51,15 @@ func (r *Reconciler) storeOutputs(ctx context.Context, s *scope) phase.Outcome {
 	return r.writeConnectionSecret(ctx, s, outputs.Values())
 }
 
+// connectionAnnotation marks the Secret of writeConnectionSecretToRef, so that it
+// is found when the template that named it is gone.
+const connectionAnnotation = "infrastructure.cluster.x-k8s.io/connection-secret"
+
 // writeConnectionSecret makes the connection Secret hold the values.
 func (r *Reconciler) writeConnectionSecret(ctx context.Context, s *scope, values map[string][]byte) phase.Outcome {
-	wanted := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace:       s.workspace.Namespace,
-			Name:            s.connectionSecret,
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.workspace, infrav1.GroupVersion.WithKind("WorkspaceTemplateApply"))},
-		},
-		Data: values,
-	}
 	secret := &corev1.Secret{}
-	err := r.Live.Get(ctx, client.ObjectKeyFromObject(wanted), secret)
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.workspace.Namespace, Name: s.connectionSecret}, secret)
+	wanted := connectionSecret(s, secret, values)
 	switch {
 	case apierrors.IsNotFound(err):
 		err = r.Client.Create(ctx, wanted)
@@ -68,9 +67,8 @@ func (r *Reconciler) writeConnectionSecret(ctx context.Context, s *scope, values
 	case !metav1.IsControlledBy(secret, s.workspace):
 		return phase.Block(ReasonConnectionSecretNotOurs,
 			fmt.Errorf("Secret %s exists and is not this object's; name another in spec.writeConnectionSecretToRef, or delete it", wanted.Name))
-	case !equality.Semantic.DeepEqual(secret.Data, values):
-		secret.Data = values
-		err = r.Client.Update(ctx, secret)
+	case !equality.Semantic.DeepEqual(secret, wanted):
+		err = r.Client.Update(ctx, wanted)
 	}
 	if err != nil {
 		return phase.Fail(ReasonOutputsNotStored, fmt.Errorf("writing the outputs to Secret %s: %w", wanted.Name, err))
@@ -78,17 +76,38 @@ func (r *Reconciler) writeConnectionSecret(ctx context.Context, s *scope, values
 	return phase.Done()
 }
 
-// deleteConnectionSecret deletes the connection Secret if it is ours.
+// connectionSecret is the Secret as it should be, given what there is.
+func connectionSecret(s *scope, existing *corev1.Secret, values map[string][]byte) *corev1.Secret {
+	wanted := existing.DeepCopy()
+	wanted.Namespace, wanted.Name = s.workspace.Namespace, s.connectionSecret
+	wanted.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(s.workspace, infrav1.GroupVersion.WithKind("WorkspaceTemplateApply"))}
+	metav1.SetMetaDataAnnotation(&wanted.ObjectMeta, connectionAnnotation, "true")
+	metav1.SetMetaDataLabel(&wanted.ObjectMeta, infrav1.WorkspaceLabel, format.MustFormatValue(s.workspace.Name))
+	if cluster, ok := s.workspace.Labels[clusterv1.ClusterNameLabel]; ok {
+		metav1.SetMetaDataLabel(&wanted.ObjectMeta, clusterv1.ClusterNameLabel, cluster)
+	}
+	wanted.Data = values
+	return wanted
+}
+
+// deleteConnectionSecret deletes the connection Secret, and one of an earlier
+// name. It is not found by its name, which the template may hold.
 func (r *Reconciler) deleteConnectionSecret(ctx context.Context, s *scope) error {
-	if s.connectionSecret == "" {
-		return nil
+	secrets := &metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	ours := client.MatchingLabels{infrav1.WorkspaceLabel: format.MustFormatValue(s.workspace.Name)}
+	if err := r.Live.List(ctx, secrets, client.InNamespace(s.workspace.Namespace), ours); err != nil {
+		return fmt.Errorf("looking for the connection Secret: %w", err)
 	}
-	secret := &corev1.Secret{}
-	if err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.workspace.Namespace, Name: s.connectionSecret}, secret); err != nil {
-		return client.IgnoreNotFound(err)
+	for i := range secrets.Items {
+		secret := &secrets.Items[i]
+		if _, marked := secret.Annotations[connectionAnnotation]; !marked || !metav1.IsControlledBy(secret, s.workspace) {
+			continue
+		}
+		secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		if err := r.Client.Delete(ctx, secret); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting the connection Secret %s: %w", secret.Name, err)
+		}
 	}
-	if !metav1.IsControlledBy(secret, s.workspace) {
-		return nil
-	}
-	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
+	return nil
 }

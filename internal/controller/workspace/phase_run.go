@@ -63,11 +63,11 @@ func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
 }
 
 func (r *Reconciler) remove(ctx context.Context, s *scope) (engine.Observation, error) {
-	if s.retained() {
-		return r.Engine.Release(ctx, s.workspace)
-	}
 	if err := r.deleteConnectionSecret(ctx, s); err != nil {
 		return engine.Observation{}, err
+	}
+	if s.retained() {
+		return r.Engine.Release(ctx, s.workspace)
 	}
 	return r.Engine.Destroy(ctx, s.workspace, s.inputs)
 }

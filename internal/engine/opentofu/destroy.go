@@ -33,8 +33,8 @@ func (e *Engine) Destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if latest != nil && !latest.Ended() {
 		return observe(decision{action: await}, latest, runs), nil
 	}
-	if stateMayBeOnDisk(latest) {
-		return observe(decision{action: giveUp}, latest, runs), nil
+	if unsaved := stateMayBeOnDisk(runs); unsaved != nil {
+		return observe(decision{action: giveUp}, unsaved, runs), nil
 	}
 	empty, err := e.stateEmpty(ctx, workspace)
 	if err != nil {
@@ -60,7 +60,10 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 				return engine.Observation{}, err
 			}
 		}
-		if latest, err = e.startRun(ctx, workspace, latest, infrav1.OperationDestroy, digest, next.attempt); err != nil {
+		if latest, _, err = e.startRun(ctx, workspace, latest, infrav1.OperationDestroy, digest, next.attempt); err != nil {
+			return engine.Observation{}, err
+		}
+		if err := e.pruneDestroys(ctx, runs); err != nil {
 			return engine.Observation{}, err
 		}
 	}
@@ -77,7 +80,8 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 
 // destroyDigests returns the digests of the inputs that a destroy can be made
 // with, best first: those of the last success, the present ones, and those of
-// the latest run.
+// the applies, latest first. Destroys do not count, so that each of them finds
+// the same order.
 func (e *Engine) destroyDigests(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, runs []infrav1.WorkspaceRun) ([]string, error) {
 	applied, err := e.appliedDigest(ctx, workspace)
 	if err != nil {
@@ -87,8 +91,10 @@ func (e *Engine) destroyDigests(ctx context.Context, workspace *infrav1.Workspac
 	if in != nil {
 		wanted = append(wanted, in.Digest)
 	}
-	if latest := last(runs); latest != nil {
-		wanted = append(wanted, latest.Spec.InputsRef.Digest)
+	for _, run := range slices.Backward(runs) {
+		if run.Spec.Operation == infrav1.OperationApply {
+			wanted = append(wanted, run.Spec.InputsRef.Digest)
+		}
 	}
 	var usable []string
 	for _, digest := range wanted {
@@ -107,10 +113,21 @@ func (e *Engine) destroyDigests(ctx context.Context, workspace *infrav1.Workspac
 	return usable, nil
 }
 
-// stateMayBeOnDisk tells whether the latest run could not save its state: then
-// no state in the API server does not mean that there are no resources.
-func stateMayBeOnDisk(latest *infrav1.WorkspaceRun) bool {
-	return latest != nil && slices.Contains([]string{runner.ReasonStateNotSaved, runner.ReasonStateTooLarge}, latest.Status.Reason)
+// stateMayBeOnDisk returns the run that could not save its state, nil if there is
+// none: then no state in the API server does not mean that there are no
+// resources. A success proves that somebody has seen to what was before it: the
+// run had kept the lock.
+func stateMayBeOnDisk(runs []infrav1.WorkspaceRun) *infrav1.WorkspaceRun {
+	for i := len(runs) - 1; i >= 0 && runs[i].Status.Phase != infrav1.RunSucceeded; i-- {
+		if stateNotSaved(&runs[i]) {
+			return &runs[i]
+		}
+	}
+	return nil
+}
+
+func stateNotSaved(run *infrav1.WorkspaceRun) bool {
+	return slices.Contains([]string{runner.ReasonStateNotSaved, runner.ReasonStateTooLarge}, run.Status.Reason)
 }
 
 // stateEmpty tells whether the workspace has no resources, as far as its state

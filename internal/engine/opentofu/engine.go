@@ -51,15 +51,18 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	latest := last(runs)
 	next := decideApply(in.Digest, applied, latest, e.Now())
 	if next.action == start {
-		// Before anything is added, what is no longer needed goes.
-		if err := e.prune(ctx, workspace, runs, in.Digest, applied); err != nil {
-			return engine.Observation{}, err
-		}
 		if err := e.storeInputs(ctx, workspace, in); err != nil {
 			return engine.Observation{}, err
 		}
-		if latest, err = e.startRun(ctx, workspace, latest, infrav1.OperationApply, in.Digest, next.attempt); err != nil {
+		var started bool
+		if latest, started, err = e.startRun(ctx, workspace, latest, infrav1.OperationApply, in.Digest, next.attempt); err != nil {
 			return engine.Observation{}, err
+		}
+		if started {
+			// That its name was free proves that no run was overlooked.
+			if err := e.prune(ctx, workspace, runs, in.Digest, applied); err != nil {
+				return engine.Observation{}, err
+			}
 		}
 	}
 	observation := observe(next, latest, runs)
@@ -69,11 +72,12 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	return observation, nil
 }
 
-// startRun creates the run after latest. If there is one of that name already,
-// latest came from a stale cache; that run wakes us when the cache sees it.
+// startRun creates the run after latest, and tells whether it did. If there is
+// one of that name already, latest came from a stale cache; that run wakes us
+// when the cache sees it.
 func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun,
 	operation infrav1.Operation, digest string, attempt int32,
-) (*infrav1.WorkspaceRun, error) {
+) (*infrav1.WorkspaceRun, bool, error) {
 	sequence := 1
 	if latest != nil {
 		sequence = sequenceOf(workspace.Name, latest.Name) + 1
@@ -87,10 +91,11 @@ func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTempl
 			Attempt:   attempt,
 		},
 	}
-	if err := e.Client.Create(ctx, run); client.IgnoreAlreadyExists(err) != nil {
-		return nil, fmt.Errorf("creating WorkspaceRun %s: %w", run.Name, err)
+	err := e.Client.Create(ctx, run)
+	if client.IgnoreAlreadyExists(err) != nil {
+		return nil, false, fmt.Errorf("creating WorkspaceRun %s: %w", run.Name, err)
 	}
-	return run, nil
+	return run, err == nil, nil
 }
 
 // runs returns the runs of a workspace, oldest first.
@@ -153,9 +158,12 @@ func failureOf(latest *infrav1.WorkspaceRun, wait time.Duration) *engine.Failure
 		failure.Reason = latest.Status.Reason
 	}
 	failure.Message = fmt.Sprintf("run %s failed: %s", latest.Name, latest.Status.Message)
-	if wait > 0 {
+	switch {
+	case wait > 0:
 		failure.Message += "; it will be tried again"
-	} else {
+	case stateNotSaved(latest):
+		failure.Message += "; when its state has been saved and its lock removed, delete the run"
+	default:
 		failure.Message += "; a change of the template or of its variables starts a new run"
 	}
 	return failure

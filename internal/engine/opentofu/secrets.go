@@ -73,6 +73,24 @@ func (e *Engine) prune(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	return e.deleteInputs(ctx, workspace, needed)
 }
 
+// pruneDestroys deletes the oldest of the destroys. They are tried for as long as
+// it takes; the applies stay, for they say what there is to be destroyed.
+func (e *Engine) pruneDestroys(ctx context.Context, runs []infrav1.WorkspaceRun) error {
+	var destroys []client.Object
+	for i := range runs {
+		if runs[i].Spec.Operation == infrav1.OperationDestroy {
+			destroys = append(destroys, &runs[i])
+		}
+	}
+	for len(destroys) > keptRuns {
+		if err := e.delete(ctx, destroys[0]); err != nil {
+			return err
+		}
+		destroys = destroys[1:]
+	}
+	return nil
+}
+
 // deleteInputs deletes the inputs Secrets of a workspace except those named.
 func (e *Engine) deleteInputs(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, except sets.Set[string]) error {
 	secrets := &metav1.PartialObjectMetadataList{}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,7 +67,7 @@ func (e *Executor) await(ctx context.Context, run *infrav1.WorkspaceRun, wait fu
 
 func ignoringInterrupts(call func() error) error {
 	for {
-		if err := call(); err != unix.EINTR {
+		if err := call(); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

@@ -1,0 +1,221 @@
+package cluster
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+)
+
+const ready = "True InfrastructureReady"
+
+func TestVariables(t *testing.T) {
+	tests := map[string]struct {
+		spec infrav1.CAPTClusterSpec
+		want map[string]string
+	}{
+		"by default": {want: map[string]string{"cluster_name": "c", "namespace": "n", "vpc_name": "c-vpc"}},
+		"given": {
+			spec: infrav1.CAPTClusterSpec{Region: "north", VPCConfig: infrav1.VPCConfig{Name: "v"}},
+			want: map[string]string{"cluster_name": "c", "namespace": "n", "vpc_name": "v", "region": "north"}},
+		"the user's word wins": {
+			spec: infrav1.CAPTClusterSpec{Region: "north", Variables: map[string]string{"region": "south", "cluster_name": "mine", "more": "x"}},
+			want: map[string]string{"cluster_name": "mine", "namespace": "n", "vpc_name": "c-vpc", "region": "south", "more": "x"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(variables(&infrav1.CAPTCluster{Spec: tt.spec}, newCluster("n"))).To(Equal(tt.want))
+		})
+	}
+}
+
+func TestTheWorkspaceIsMadeAndKeptAsWanted(t *testing.T) {
+	w := newWorld(t, func(infra *infrav1.CAPTCluster, _ *clusterv1.Cluster) {
+		infra.Spec.WorkspaceTemplateRef, infra.Spec.VPCTemplateRef = nil, &infrav1.WorkspaceTemplateReference{Name: "t", Namespace: "templates"}
+		infra.Spec.Values = map[string]apiextensionsv1.JSON{"tags": {Raw: []byte(`{"b":"<&>","a":1}`)}}
+	})
+	w.reconcile()
+	w.expectReady("False WorkspaceNotReady")
+	apply := w.apply()
+	w.Expect(metav1.IsControlledBy(apply, w.infra())).To(BeTrue())
+	w.Expect(apply.Labels).To(Equal(map[string]string{clusterv1.ClusterNameLabel: "c"}))
+	w.Expect(apply.Spec.TemplateRef).To(Equal(infrav1.WorkspaceTemplateReference{Name: "t", Namespace: "templates"}))
+	w.Expect(apply.Spec.Variables).To(HaveKeyWithValue("cluster_name", "c"))
+	w.Expect(apply.Spec.Values["tags"].Raw).To(MatchJSON(`{"b":"<&>","a":1}`))
+
+	apply.Spec.WaitForSecrets = []infrav1.LocalReference{{Name: "users-own"}}
+	apply.Spec.Variables = map[string]string{"not": "wanted"}
+	w.update(apply)
+	infra := w.infra()
+	infra.Spec.Region, infra.Spec.RetainVPCOnDelete = "north", ptr.To(true)
+	w.update(infra)
+	w.reconcile()
+	spec := w.apply().Spec
+	w.Expect(spec.Variables).To(Equal(map[string]string{"cluster_name": "c", "namespace": w.namespace, "vpc_name": "c-vpc", "region": "north"}))
+	w.Expect(spec.RetainWorkspaceOnDelete).To(Equal(ptr.To(true)))
+	w.Expect(spec.WaitForSecrets).To(Equal(apply.Spec.WaitForSecrets), "what is the user's is left")
+}
+
+func TestWithoutAClusterNothingIsMade(t *testing.T) {
+	w := newWorld(t, nil)
+	infra := w.infra()
+	infra.OwnerReferences = nil
+	w.update(infra)
+	w.reconcile()
+	w.expectReady("False WaitingForCluster")
+	err := env.Client.Get(t.Context(), w.key("i-infrastructure"), &infrav1.WorkspaceTemplateApply{})
+	w.Expect(apierrors.IsNotFound(err)).To(BeTrue())
+}
+
+func TestAWorkspaceOfOthersIsNotTouched(t *testing.T) {
+	w := newWorld(t, nil)
+	foreign := &infrav1.WorkspaceTemplateApply{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "i-infrastructure"},
+		Spec:       infrav1.WorkspaceTemplateApplySpec{TemplateRef: infrav1.WorkspaceTemplateReference{Name: "other"}},
+	}
+	w.create(foreign)
+	w.reconcile()
+	w.expectReady("False WorkspaceNameTaken")
+	w.Expect(w.apply().ResourceVersion).To(Equal(foreign.ResourceVersion))
+	w.Expect(env.Client.Delete(t.Context(), w.infra())).To(Succeed())
+	w.reconcile()
+	w.Expect(w.apply().DeletionTimestamp.IsZero()).To(BeTrue(), "nor when the object goes")
+}
+
+const network = `{
+	"vpc_id":                 {"sensitive":false,"type":"string","value":"v-1"},
+	"availability_zones":     {"sensitive":false,"type":["list","string"],"value":["b","a"]},
+	"control_plane_endpoint": {"sensitive":false,"type":"string","value":"https://h:6443"}
+}`
+
+func TestOutputsArePublished(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	w.stands("", network)
+	w.reconcile()
+	w.expectReady(ready)
+	infra := w.infra()
+	w.Expect(infra.Status.VPCID).To(Equal("v-1"))
+	w.Expect(infra.Status.FailureDomains).To(HaveExactElements(clusterv1.FailureDomain{Name: "a"}, clusterv1.FailureDomain{Name: "b"}))
+	w.Expect(infra.Spec.ControlPlaneEndpoint).To(Equal(clusterv1.APIEndpoint{Host: "h", Port: 6443}))
+	w.Expect(infra.Status.Initialization.Provisioned).To(Equal(ptr.To(true)))
+	w.Expect(infra.Status.ObservedGeneration).To(BeNumerically(">=", 1))
+
+	w.store("i-infrastructure-outputs", `{"vpc_id":{"sensitive":false,"type":"string","value":"v-2"},
+		"control_plane_endpoint":{"sensitive":false,"type":"string","value":"https://other:443"}}`)
+	w.reconcile()
+	infra = w.infra()
+	w.Expect(infra.Status.VPCID).To(Equal("v-2"))
+	w.Expect(infra.Status.FailureDomains).To(BeEmpty())
+	w.Expect(infra.Spec.ControlPlaneEndpoint).To(Equal(clusterv1.APIEndpoint{Host: "h", Port: 6443}), "Cluster API would not follow")
+}
+
+func TestWhatWasMadeOnceStaysPublished(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	w.stands("ApplyFailed", "")
+	w.reconcile()
+	w.expectReady("False ApplyFailed")
+	w.Expect(w.infra().Status.Initialization.Provisioned).To(BeNil())
+	w.stands("Applying", network)
+	w.reconcile()
+	w.expectReady("False Applying")
+	w.Expect(w.infra().Status.VPCID).To(Equal("v-1"))
+	w.Expect(w.infra().Status.Initialization.Provisioned).To(Equal(ptr.To(true)))
+}
+
+func TestBadOutputsHaveAReason(t *testing.T) {
+	for reason, outputs := range map[string]string{
+		"OutputInvalid":     `{"vpc_id":{"sensitive":false,"type":["list","string"],"value":["v"]}}`,
+		"OutputsUnreadable": `{`,
+	} {
+		t.Run(reason, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.reconcile()
+			w.stands("", outputs)
+			w.reconcile()
+			w.expectReady("False " + reason)
+			w.Expect(w.infra().Status.Initialization.Provisioned).To(BeNil())
+		})
+	}
+}
+
+func TestAVPCThatExistsNeedsNoWorkspace(t *testing.T) {
+	w := newWorld(t, func(infra *infrav1.CAPTCluster, _ *clusterv1.Cluster) {
+		infra.Spec = infrav1.CAPTClusterSpec{ExistingVPCID: "v-0"}
+	})
+	w.reconcile()
+	w.expectReady(ready)
+	w.Expect(w.infra().Status.VPCID).To(Equal("v-0"))
+	w.Expect(w.infra().Status.Initialization.Provisioned).To(Equal(ptr.To(true)))
+	w.Expect(env.Client.Delete(t.Context(), w.infra())).To(Succeed())
+	w.reconcile()
+	w.Expect(apierrors.IsNotFound(env.Client.Get(t.Context(), w.key("i"), &infrav1.CAPTCluster{}))).To(BeTrue())
+}
+
+func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	apply := w.apply()
+	apply.Finalizers = []string{"test.capt/held"}
+	w.update(apply)
+	w.Expect(env.Client.Delete(t.Context(), w.infra())).To(Succeed())
+	for range 2 {
+		w.reconcile()
+		w.expectReady("False Destroying")
+		w.Expect(w.apply().DeletionTimestamp.IsZero()).To(BeFalse())
+	}
+	apply = w.apply()
+	apply.Finalizers = nil
+	w.update(apply)
+	w.reconcile()
+	w.Expect(apierrors.IsNotFound(env.Client.Get(t.Context(), w.key("i"), &infrav1.CAPTCluster{}))).To(BeTrue())
+	w.reconcile()
+}
+
+func TestWhatIsPausedIsLeftAlone(t *testing.T) {
+	w := newWorld(t, func(_ *infrav1.CAPTCluster, cluster *clusterv1.Cluster) { cluster.Spec.Paused = ptr.To(true) })
+	w.reconcile()
+	w.Expect(w.infra().Status.Conditions).To(HaveLen(1))
+	w.Expect(w.infra().Status.Conditions[0].Type).To(Equal(clusterv1.PausedCondition))
+	w.Expect(w.infra().Status.Conditions[0].Status).To(Equal(metav1.ConditionTrue))
+	cluster := &clusterv1.Cluster{}
+	w.get("c", cluster)
+	cluster.Spec.Paused = nil
+	w.update(cluster)
+	w.reconcile() // tells that it goes on, which wakes us
+	w.reconcile()
+	w.expectReady("False WorkspaceNotReady")
+}
+
+func TestWhatOthersManageIsLeftAlone(t *testing.T) {
+	w := newWorld(t, func(infra *infrav1.CAPTCluster, _ *clusterv1.Cluster) {
+		infra.Annotations = map[string]string{clusterv1.ManagedByAnnotation: "others"}
+	})
+	w.reconcile()
+	w.Expect(w.infra().Finalizers).To(BeEmpty())
+	w.Expect(w.infra().Status).To(BeZero())
+}
+
+func TestNothingIsWrittenAtRest(t *testing.T) {
+	w := newWorld(t, func(infra *infrav1.CAPTCluster, _ *clusterv1.Cluster) {
+		infra.Spec.Values = map[string]apiextensionsv1.JSON{"tags": {Raw: []byte(`{"b":"<&>","a":1.50}`)}}
+	})
+	w.reconcile()
+	w.stands("", network)
+	w.reconcile()
+	w.reconcile() // the endpoint that was set is a new generation
+	var writes []string
+	w.reconciler.Client = noting(t, &writes)
+	w.reconcile()
+	w.Expect(writes).To(BeEmpty())
+	w.stands("ApplyFailed", network)
+	w.reconcile()
+	w.Expect(writes).NotTo(BeEmpty(), "the writes are seen")
+}

@@ -1,0 +1,154 @@
+package controlplane
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+)
+
+func TestTheInfrastructureComesFirst(t *testing.T) {
+	w := newWorld(t, nil)
+	w.provisioned(false)
+	w.Expect(w.reconcile()).To(BeZero())
+	w.Expect(w.condition("WorkspaceReady")).To(Equal("False WaitingForInfrastructure"))
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("Unknown NotReached"))
+	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
+	w.provisioned(true)
+	w.Expect(w.reconcile()).To(BeZero())
+	w.Expect(w.condition("WorkspaceReady")).To(Equal("False WorkspaceNotReady"))
+	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeTrue())
+}
+
+func TestAClusterWithoutInfrastructureNeedsNone(t *testing.T) {
+	w := newWorld(t, func(_ *controlplanev1.CAPTControlPlane, cluster *clusterv1.Cluster) {
+		cluster.Spec.InfrastructureRef = clusterv1.ContractVersionedObjectReference{}
+	})
+	w.provisioned(false)
+	w.reconcile()
+	w.Expect(w.apply().Spec.VariablesFrom).To(BeEmpty())
+}
+
+func TestTheWorkspaceIsMadeAndKeptAsWanted(t *testing.T) {
+	w := newWorld(t, func(plane *controlplanev1.CAPTControlPlane, _ *clusterv1.Cluster) {
+		plane.Spec.AdditionalTags = map[string]string{"a": "<&>"}
+	})
+	w.reconcile()
+	apply := w.apply()
+	w.Expect(metav1.IsControlledBy(apply, w.plane())).To(BeTrue())
+	w.Expect(apply.Labels).To(Equal(map[string]string{clusterv1.ClusterNameLabel: "c"}))
+	wanted := apply.Spec
+	w.Expect(wanted.TemplateRef).To(Equal(infrav1.WorkspaceTemplateReference{Name: "t"}))
+	w.Expect(wanted.Variables).To(Equal(map[string]string{"cluster_name": "c", "namespace": w.namespace, "kubernetes_version": "v1.34.1"}))
+	w.Expect(wanted.Values["tags"].Raw).To(MatchJSON(`{"a":"<&>"}`))
+	w.Expect(wanted.VariablesFrom).To(Equal([]infrav1.VariablesSource{{ApplyRef: "i-infrastructure"}}))
+
+	apply.Spec.RetainWorkspaceOnDelete = ptr.To(true)
+	apply.Spec.WriteConnectionSecretToRef = &infrav1.LocalReference{Name: "users-own"}
+	apply.Spec.Variables, apply.Spec.Values, apply.Spec.VariablesFrom = map[string]string{"not": "wanted"}, nil, nil
+	w.update(apply)
+	plane := w.plane()
+	plane.Spec.Version = "v1.35.0"
+	w.update(plane)
+	w.reconcile()
+	wanted.Variables["kubernetes_version"] = "v1.35.0"
+	wanted.RetainWorkspaceOnDelete, wanted.WriteConnectionSecretToRef = apply.Spec.RetainWorkspaceOnDelete, apply.Spec.WriteConnectionSecretToRef
+	w.Expect(w.apply().Spec).To(Equal(wanted), "what is the user's is left")
+}
+
+func TestTheWorkspaceMayHaveANameOfItsOwn(t *testing.T) {
+	w := newWorld(t, func(plane *controlplanev1.CAPTControlPlane, _ *clusterv1.Cluster) {
+		plane.Spec.WorkspaceTemplateApplyName = "named"
+	})
+	w.reconcile()
+	apply := &infrav1.WorkspaceTemplateApply{}
+	w.get("named", apply)
+	w.Expect(metav1.IsControlledBy(apply, w.plane())).To(BeTrue())
+	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
+	w.delete(w.plane())
+	w.reconcile()
+	w.Expect(w.has("named", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
+}
+
+func TestAWorkspaceThatExistsIsUsedAsItIs(t *testing.T) {
+	w := newWorld(t, func(plane *controlplanev1.CAPTControlPlane, _ *clusterv1.Cluster) {
+		plane.Spec.WorkspaceTemplateRef, plane.Spec.WorkspaceTemplateApplyName = nil, "theirs"
+	})
+	w.Expect(w.reconcile()).To(BeZero())
+	w.Expect(w.condition("WorkspaceReady")).To(Equal("False WorkspaceNotFound"))
+	theirs := &infrav1.WorkspaceTemplateApply{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "theirs"},
+		Spec:       infrav1.WorkspaceTemplateApplySpec{TemplateRef: infrav1.WorkspaceTemplateReference{Name: "t"}},
+	}
+	w.create(theirs)
+	w.stands(theirs, "", parts("hush-hush"))
+	w.reconcile()
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("True KubeconfigReady"))
+	w.delete(w.plane())
+	w.reconcile()
+	w.Expect(w.has("p", &controlplanev1.CAPTControlPlane{})).To(BeFalse())
+	kept := &infrav1.WorkspaceTemplateApply{}
+	w.get("theirs", kept)
+	w.Expect(kept.ResourceVersion).To(Equal(theirs.ResourceVersion))
+}
+
+func TestAWorkspaceOfOthersIsNotTouched(t *testing.T) {
+	w := newWorld(t, nil)
+	w.create(&infrav1.WorkspaceTemplateApply{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "p-control-plane"},
+		Spec:       infrav1.WorkspaceTemplateApplySpec{TemplateRef: infrav1.WorkspaceTemplateReference{Name: "other"}},
+	})
+	w.Expect(w.reconcile()).To(BeZero())
+	w.Expect(w.condition("WorkspaceReady")).To(Equal("False WorkspaceNameTaken"))
+	w.Expect(w.apply().Spec.TemplateRef.Name).To(Equal("other"))
+}
+
+func TestWithoutAClusterNothingIsMade(t *testing.T) {
+	w := newWorld(t, nil)
+	plane := w.plane()
+	plane.OwnerReferences = nil
+	w.update(plane)
+	w.Expect(w.reconcile()).To(BeZero())
+	w.Expect(w.condition("WorkspaceReady")).To(Equal("False WaitingForCluster"))
+	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
+}
+
+func TestWhatIsPausedIsLeftAlone(t *testing.T) {
+	w := newWorld(t, func(_ *controlplanev1.CAPTControlPlane, cluster *clusterv1.Cluster) {
+		cluster.Spec.Paused = ptr.To(true)
+	})
+	w.reconcile()
+	w.Expect(w.condition("Paused")).To(Equal("True Paused"))
+	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
+}
+
+func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
+	w := newPublished(t)
+	foreign := w.secret("c-ca").DeepCopy()
+	foreign.ObjectMeta = metav1.ObjectMeta{Namespace: w.namespace, Name: "foreign", Labels: foreign.Labels}
+	w.create(foreign)
+	apply := w.apply()
+	apply.Finalizers = []string{"test.capt/held"}
+	w.update(apply)
+	w.delete(w.plane())
+	for range 2 {
+		w.Expect(w.reconcile()).To(BeZero())
+		w.Expect(w.condition("WorkspaceReady")).To(Equal("False Destroying"))
+		w.Expect(w.secret("c-kubeconfig")).NotTo(BeNil(), "the cluster still answers")
+	}
+	apply = w.apply()
+	apply.Finalizers = nil
+	w.update(apply)
+	w.reconcile()
+	w.Expect(w.has("p", &controlplanev1.CAPTControlPlane{})).To(BeFalse())
+	for _, name := range []string{"c-kubeconfig", "p-control-plane-kubeconfig", "c-ca"} {
+		w.Expect(w.has(name, foreign.DeepCopy())).To(BeFalse(), name)
+	}
+	w.Expect(w.has("foreign", foreign.DeepCopy())).To(BeTrue())
+	w.Expect(w.reconcile()).To(BeZero())
+}

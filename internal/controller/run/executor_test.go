@@ -1,0 +1,40 @@
+package run
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine/opentofu"
+)
+
+// fakeExecutor answers what the test says, and counts what it was asked.
+type fakeExecutor struct {
+	// execution is the answer to Ensure.
+	execution opentofu.Execution
+	// nextErr is the answer to the next question only.
+	nextErr error
+
+	ensured, released int
+}
+
+var _ opentofu.Executor = &fakeExecutor{}
+
+func (f *fakeExecutor) Ensure(context.Context, *infrav1.WorkspaceRun) (opentofu.Execution, error) {
+	f.ensured++
+	return f.execution, f.err()
+}
+
+func (f *fakeExecutor) Release(context.Context, *infrav1.WorkspaceRun) error {
+	f.released++
+	return f.err()
+}
+
+func (f *fakeExecutor) Ended() <-chan event.TypedGenericEvent[*infrav1.WorkspaceRun] { return nil }
+
+func (f *fakeExecutor) err() error {
+	err := f.nextErr
+	f.nextErr = nil
+	return err
+}

@@ -1,0 +1,52 @@
+package workspace
+
+import (
+	"context"
+	"slices"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+)
+
+// fakeEngine answers what the test says, and remembers what it was asked.
+type fakeEngine struct {
+	// observation is the answer to everything.
+	observation engine.Observation
+	// nextErr is the answer to the next question only.
+	nextErr error
+	// asked are the questions: apply, destroy, release.
+	asked []string
+	// inputs are those of the last question; nil if it had none.
+	inputs *engine.Inputs
+}
+
+var _ engine.Engine = &fakeEngine{}
+
+func (f *fakeEngine) Apply(_ context.Context, _ *infrav1.WorkspaceTemplateApply, in engine.Inputs) (engine.Observation, error) {
+	return f.answer("apply", &in)
+}
+
+func (f *fakeEngine) Destroy(_ context.Context, _ *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Observation, error) {
+	return f.answer("destroy", in)
+}
+
+func (f *fakeEngine) Release(context.Context, *infrav1.WorkspaceTemplateApply) (engine.Observation, error) {
+	return f.answer("release", nil)
+}
+
+func (f *fakeEngine) answer(question string, in *engine.Inputs) (engine.Observation, error) {
+	f.asked = append(f.asked, question)
+	f.inputs = in
+	if err := f.nextErr; err != nil {
+		f.nextErr = nil
+		return engine.Observation{}, err
+	}
+	return f.observation, nil
+}
+
+// questions are those that were asked since the last time.
+func (f *fakeEngine) questions() []string {
+	asked := slices.Clone(f.asked)
+	f.asked = nil
+	return asked
+}

@@ -1,0 +1,83 @@
+package workspace
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+)
+
+const someOutputs = `{
+	"vpc_id":   {"sensitive":false,"type":"string","value":"v"},
+	"zones":    {"sensitive":false,"type":["list","string"],"value":["a","b"]},
+	"password": {"sensitive":true,"type":"string","value":"hush-hush"}
+}`
+
+// connected is a world whose workspace writes the connection Secret `w-out`.
+func connected(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, func(workspace *infrav1.WorkspaceTemplateApply) {
+		workspace.Spec.Variables = map[string]string{"suffix": "out"}
+	})
+	w.template(func(spec *infrav1.WorkspaceTemplateSpec) {
+		spec.WriteConnectionSecretToRef = &infrav1.LocalReference{Name: "w-${suffix}"}
+	})
+	w.upToDate(someOutputs)
+	return w
+}
+
+func TestOutputsArePutWhereTheyAreWanted(t *testing.T) {
+	w := connected(t)
+	w.reconcile()
+	w.Expect(w.workspace().Status.Outputs.Raw).To(MatchJSON(`{"vpc_id":"v","zones":["a","b"]}`), "and no secret")
+	all := map[string]string{"vpc_id": "v", "zones": `["a","b"]`, "password": "hush-hush"}
+	w.Expect(w.stored("w-out")).To(Equal(all))
+	secret := &corev1.Secret{}
+	w.Expect(env.Client.Get(t.Context(), w.key("w-out"), secret)).To(Succeed())
+	w.Expect(metav1.IsControlledBy(secret, w.workspace())).To(BeTrue())
+	w.Expect(secret.Labels).To(Equal(map[string]string{infrav1.WorkspaceLabel: "w", clusterv1.ClusterNameLabel: "c"}))
+
+	secret.Data = map[string][]byte{"password": []byte("forged")}
+	secret.Labels = map[string]string{"users": "own"}
+	w.update(secret)
+	w.reconcile()
+	w.Expect(w.stored("w-out")).To(Equal(all), "it is repaired")
+	w.Expect(env.Client.Get(t.Context(), w.key("w-out"), secret)).To(Succeed())
+	w.Expect(secret.Labels).To(Equal(map[string]string{infrav1.WorkspaceLabel: "w", clusterv1.ClusterNameLabel: "c", "users": "own"}))
+
+	w.delete(secret)
+	w.reconcile()
+	w.Expect(w.stored("w-out")).To(Equal(all), "it is made again")
+}
+
+func TestAConnectionSecretOfOthersIsNotTouched(t *testing.T) {
+	w := connected(t)
+	foreign := map[string]string{"their": "own"}
+	w.create(w.secret("w-out", foreign))
+	w.reconcile()
+	w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "False/ConnectionSecretNotOurs"))
+	w.Expect(w.message("OutputsStored")).To(ContainSubstring("Secret w-out exists"))
+	w.Expect(w.stored("w-out")).To(Equal(foreign))
+
+	w.delete(w.workspace())
+	w.engine.observation = engine.Observation{State: engine.Gone}
+	w.reconcile()
+	w.Expect(w.stored("w-out")).To(Equal(foreign), "nor when the workspace goes")
+}
+
+func TestOutputsThatCannotBeReadHaveAReason(t *testing.T) {
+	w := newWorld(t, nil)
+	w.template(nil)
+	w.upToDate("{")
+	w.reconcile()
+	w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "False/OutputsUnreadable"))
+	w.delete(w.secret("w-outputs", nil))
+	_, err := w.tryReconcile()
+	w.Expect(err).To(HaveOccurred(), "it is tried again")
+	w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "False/OutputsNotStored"))
+}

@@ -1,0 +1,185 @@
+package opentofu
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gstruct"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/inputs"
+)
+
+func TestTheFirstApplyStartsARun(t *testing.T) {
+	w := newWorld(t)
+	w.Expect(w.apply("A")).To(Equal(running("w-1", applying)))
+
+	owned := gstruct.MatchFields(gstruct.IgnoreExtras, gstruct.Fields{
+		"Labels":          Equal(map[string]string{infrav1.WorkspaceLabel: "w", clusterv1.ClusterNameLabel: "c"}),
+		"OwnerReferences": ConsistOf(*metav1.NewControllerRef(w.workspace, infrav1.GroupVersion.WithKind("WorkspaceTemplateApply"))),
+	})
+	run := w.run("w-1")
+	w.Expect(run.ObjectMeta).To(owned)
+	w.Expect(run.Spec).To(Equal(infrav1.WorkspaceRunSpec{
+		ApplyName: "w", Operation: applying, Attempt: 1,
+		InputsRef: infrav1.InputsReference{Name: nameOf("A"), Digest: inputsOf("A").Digest},
+	}))
+	stored := &corev1.Secret{}
+	w.get(nameOf("A"), stored)
+	w.Expect(stored.ObjectMeta).To(owned)
+	w.Expect(stored.Immutable).To(Equal(ptr.To(true)))
+	w.Expect(stored.Data).To(Equal(map[string][]byte{inputs.SecretKey: []byte("A")}))
+}
+
+func TestThereIsOneActiveRun(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	for _, text := range []string{"A", "B"} {
+		w.Expect(w.apply(text)).To(Equal(running("w-1", applying)))
+	}
+	w.end("w-1", infrav1.WorkspaceRunStatus{Phase: infrav1.RunRunning})
+	w.Expect(w.apply("B")).To(Equal(running("w-1", applying)))
+	w.Expect(w.runs()).To(Equal([]string{"w-1"}))
+}
+
+func TestWhatIsUpToDateIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.succeed("w-1")
+	w.now = w.now.Add(24 * time.Hour)
+	observation, err := w.engine.Apply(t.Context(), w.workspace, inputsOf("A"))
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(observation.LastApplied.UTC()).To(Equal(noon))
+	observation.LastApplied = time.Time{}
+	w.Expect(observation).To(Equal(engine.Observation{
+		State: engine.UpToDate, Run: "w-1", Operation: applying, OutputsSecret: "w-outputs", Plan: &infrav1.PlanSummary{Add: ptr.To[int32](1)},
+	}))
+	w.Expect(w.runs()).To(Equal([]string{"w-1"}))
+}
+
+func TestChangedInputsLeadToARun(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.succeed("w-1")
+	w.Expect(w.apply("B")).To(Equal(withOutputs(running("w-2", applying))))
+	w.Expect(w.run("w-2").Spec.InputsRef.Digest).To(Equal(inputsOf("B").Digest))
+	w.Expect(w.secrets()).To(ContainElements(nameOf("A"), nameOf("B")), "A is what a destroy would be made with")
+}
+
+func TestTheWayBackFromAFailureIsARun(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.succeed("w-1")
+	w.apply("B")
+	w.fail("w-2", config, "ModuleInvalid")
+	w.Expect(w.apply("A")).To(Equal(withOutputs(running("w-3", applying))), "half of B may be there")
+}
+
+func TestLostOutputsAreMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.succeed("w-1")
+	w.delete(w.secret("w-outputs"))
+	w.Expect(w.apply("A")).To(Equal(running("w-2", applying)))
+	w.Expect(w.run("w-2").Spec.Attempt).To(BeEquivalentTo(2))
+}
+
+func TestAFailureThatMayPassIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.fail("w-1", transient, "ApplyFailed")
+	w.Expect(w.apply("A")).To(Equal(failed("w-1", applying, engine.Failure{
+		Reason: "ApplyFailed", Message: "run w-1 failed: it broke; it will be tried again", RetryAfter: 30 * time.Second,
+	})))
+	w.now = w.now.Add(30 * time.Second)
+	w.Expect(w.apply("A")).To(Equal(running("w-2", applying)))
+	w.Expect(w.run("w-2").Spec.Attempt).To(BeEquivalentTo(2))
+}
+
+func TestAFailureByTheInputsWaitsForOthers(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.fail("w-1", config, "ModuleInvalid")
+	w.now = w.now.Add(24 * time.Hour)
+	w.Expect(w.apply("A")).To(Equal(failed("w-1", applying, engine.Failure{
+		Reason: "ModuleInvalid", Message: "run w-1 failed: it broke; a change of the template or of its variables starts a new run",
+	})))
+	w.Expect(w.apply("B")).To(Equal(running("w-2", applying)))
+}
+
+// stale is a cache that has not seen the latest runs.
+type stale struct {
+	client.Client
+	seen int
+}
+
+func (s *stale) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	if err := s.Client.List(ctx, list, opts...); err != nil {
+		return err
+	}
+	if runs, ok := list.(*infrav1.WorkspaceRunList); ok {
+		runs.Items = runs.Items[:s.seen]
+	}
+	return nil
+}
+
+func TestAStaleCacheStartsNothingTwice(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.engine.Client = &stale{Client: env.Client}
+	w.Expect(w.apply("A")).To(Equal(running("w-1", applying)))
+	w.Expect(w.apply("B")).To(Equal(running("w-1", applying)))
+	w.Expect(w.runs()).To(Equal([]string{"w-1"}))
+	w.Expect(w.secrets()).To(ContainElement(nameOf("A")), "the run that was overlooked needs it")
+}
+
+func TestOldRunsAndTheirInputsGo(t *testing.T) {
+	w := newWorld(t)
+	w.apply("0")
+	w.succeed("w-1")
+	for i, text := range []string{"1", "2", "3", "4", "5", "6"} {
+		w.apply(text)
+		w.fail(runName("w", i+2), config, "ModuleInvalid")
+	}
+	w.apply("7")
+	w.Expect(w.runs()).To(Equal([]string{"w-3", "w-4", "w-5", "w-6", "w-7", "w-8"}), "five that ended, and the active one")
+	w.Expect(w.secrets()).To(ConsistOf("w-outputs",
+		nameOf("0"), // of the outputs
+		nameOf("2"), nameOf("3"), nameOf("4"), nameOf("5"), nameOf("6"), nameOf("7")))
+}
+
+func TestRunsOfOthersAreNotOurs(t *testing.T) {
+	w := newWorld(t)
+	for _, run := range []string{"w-x", "v-7"} {
+		w.create(&infrav1.WorkspaceRun{
+			ObjectMeta: metav1.ObjectMeta{Namespace: w.workspace.Namespace, Name: run},
+			Spec: infrav1.WorkspaceRunSpec{
+				ApplyName: run[:1], Operation: applying, Attempt: 1,
+				InputsRef: infrav1.InputsReference{Name: "i", Digest: inputsOf("i").Digest},
+			},
+		})
+	}
+	w.Expect(w.apply("A")).To(Equal(running("w-1", applying)))
+}
+
+func TestReleaseKeepsTheState(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.Expect(w.release()).To(Equal(running("w-1", applying)), "a run is not cut short")
+	w.succeed("w-1")
+	w.keepState(oneResource)
+	w.Expect(w.release().State).To(Equal(engine.Running))
+	w.Expect(w.release()).To(Equal(engine.Observation{State: engine.Gone}))
+	w.Expect(w.runs()).To(BeEmpty())
+	w.Expect(w.secrets()).To(Equal([]string{w.stateName()}))
+	w.Expect(w.has(w.leaseName(), &coordinationv1.Lease{})).To(BeTrue())
+}
