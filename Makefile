@@ -30,7 +30,7 @@ demo: ## From an empty machine to a working cluster and back, on real programs.
 
 .PHONY: dev
 dev: ## Run a management cluster with our manager until interrupted.
-	go run ./dev up
+	@go build -o bin/dev ./dev && exec bin/dev up
 
 ##@ Check
 

@@ -20,6 +20,9 @@ type Output struct {
 // Outputs are the outputs of a module by name.
 type Outputs map[string]Output
 
+// SecretKey is the key of an outputs Secret that holds the document for Decode.
+const SecretKey = "outputs.json"
+
 // Decode reads exactly what `tofu output -json` prints: an object of
 // {"name":{"sensitive":bool,"type":…,"value":…}}. `{}` is a module without outputs.
 // The error is an *Error with ReasonOutputsUnreadable.

@@ -72,7 +72,11 @@ func (r *run) outcome(ctx context.Context, err error, reason string, doing activ
 func (r *run) classify(failed *tofu.Error, fallback string, doing activity) error {
 	errs := tofu.Errors(failed.Diagnostics)
 	if len(errs) == 0 {
-		return fail(fallback, fmt.Sprintf("%s: tofu %s ended with exit code %d: %s", doing, failed.Command, failed.ExitCode, lastLine(r.clean(failed.Stderr))))
+		message := fmt.Sprintf("%s: tofu %s: %s", doing, failed.Command, failed.Status)
+		if said := lastLine(r.clean(failed.Stderr)); said != "" {
+			message += ": " + said
+		}
+		return fail(fallback, message)
 	}
 	reason := fallback
 	for _, d := range errs {

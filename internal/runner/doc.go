@@ -27,7 +27,8 @@
 //     provisioners print is left out altogether, as nothing tells what is in it.
 //
 // An interrupt (a cancelled context) is passed on to OpenTofu once, which then
-// ends in order.
+// ends in order. When we are killed, OpenTofu finishes what it does and leaves
+// its state in the run's directory (StateOnDisk); the run is over when it has.
 //
 // Files of a run's directory, all for its owner only:
 //

@@ -127,7 +127,7 @@ func TestFailures(t *testing.T) {
 		inputs: inline("variable \"l\" { default = 1 }\n"),
 		adjust: func(in *inputs.Inputs) { in.VarFiles = []inputs.VarFile{{Format: "HCL", Content: "\n l = = 2"}} },
 		reason: ReasonVariableInvalid, kind: infrav1.FailureConfiguration,
-		says: []string{"file-001.auto.tfvars:2"},
+		says: []string{"varFiles-001.auto.tfvars:2"},
 	}, {
 		name:   "an argument that OpenTofu does not know",
 		inputs: inline(dataModule),

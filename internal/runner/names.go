@@ -1,10 +1,11 @@
 package runner
 
+import "github.com/captproject/capt/internal/contract"
+
 // Keys of the outputs Secret.
 const (
-	// OutputsKey holds what `tofu output -json` prints: an object of the
-	// outputs by name, each with sensitive, type and value.
-	OutputsKey = "outputs.json"
+	// OutputsKey holds what `tofu output -json` prints, for package contract.
+	OutputsKey = contract.SecretKey
 	// LockFileKey holds .terraform.lock.hcl, for the next run.
 	LockFileKey = "terraform.lock.hcl"
 )

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 )
 
 const (
@@ -26,6 +27,8 @@ var (
 	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`)
 	// token is a JSON web token.
 	token = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*`)
+	// userInfo is what a module's address may log in with.
+	userInfo = regexp.MustCompile(`://[^/@\s"]+@`)
 )
 
 // redactor takes secrets out of texts. It may be used by several goroutines.
@@ -72,7 +75,8 @@ func (r *redactor) clean(text string) string {
 	r.mu.Unlock()
 	text = replacer.Replace(text)
 	text = privateKey.ReplaceAllString(text, redacted)
-	return token.ReplaceAllString(text, redacted)
+	text = token.ReplaceAllString(text, redacted)
+	return userInfo.ReplaceAllString(text, "://"+redacted+"@")
 }
 
 // formsOf are the texts as which a value may show up.
@@ -82,12 +86,17 @@ func formsOf(value string) []string {
 	if len(value) >= minSecret {
 		forms = append(forms, value, escaped(value), base64.StdEncoding.EncodeToString([]byte(value)))
 	}
-	for _, word := range strings.Fields(value) {
-		if word = strings.Trim(word, `"',`); len(word) >= minToken {
+	for _, word := range strings.FieldsFunc(value, notInWord) {
+		if len(word) >= minToken {
 			forms = append(forms, word)
 		}
 	}
 	return forms
+}
+
+// notInWord separates words: what is neither in base64 nor in an identifier.
+func notInWord(c rune) bool {
+	return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("+/_-", c)
 }
 
 // escaped is a value within a JSON or HCL string.
@@ -96,5 +105,6 @@ func escaped(value string) string {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(value)
-	return strings.Trim(strings.TrimSpace(b.String()), `"`)
+	quoted := strings.TrimSpace(b.String())
+	return quoted[1 : len(quoted)-1]
 }

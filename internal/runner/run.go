@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
 		o.Grace = DefaultGrace
 	}
 	result := &Result{Run: o.Run, Operation: o.Operation, Started: time.Now().UTC()}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(o.Dir, 0o700), os.Chmod(o.Dir, 0o700)); err != nil {
 		return nil, fmt.Errorf("creating the directory of the run: %w", err)
 	}
 	if err := os.Remove(filepath.Join(o.Dir, resultFile)); err != nil && !os.IsNotExist(err) {
@@ -87,6 +88,9 @@ func (r *run) carryOut(ctx context.Context) error {
 			return r.interrupted()
 		}
 		if err := step(ctx); err != nil {
+			if ctx.Err() != nil && !r.planned {
+				return r.interrupted()
+			}
 			return err
 		}
 	}

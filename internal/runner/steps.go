@@ -30,7 +30,7 @@ func (r *run) init(ctx context.Context) error {
 
 // plan makes the plan and judges it.
 func (r *run) plan(ctx context.Context) error {
-	options := tofu.PlanOptions{Out: r.path(planFile), Args: append(append([]string{}, r.inputs.Args.Plan...), r.inputs.Args.Apply...)}
+	options := tofu.PlanOptions{Out: r.path(planFile), Args: r.inputs.Args.Plan}
 	if r.Operation == infrav1.OperationDestroy {
 		options.Destroy, options.Args = true, r.inputs.Args.Destroy
 	}
@@ -85,7 +85,7 @@ func (r *run) apply(ctx context.Context) error {
 	}
 	reason, args := ReasonApplyFailed, r.inputs.Args.Apply
 	if r.Operation == infrav1.OperationDestroy {
-		reason, args = ReasonDestroyFailed, r.inputs.Args.Destroy
+		reason, args = ReasonDestroyFailed, r.inputs.Args.DestroyApply
 	}
 	cli := r.cli
 	// A write that is held until the grace ends must be given up first, and

@@ -1,9 +1,6 @@
 package tofu
 
-import (
-	"slices"
-	"strings"
-)
+import ()
 
 // InitOptions are the options of `tofu init`.
 type InitOptions struct {
@@ -51,29 +48,10 @@ func planArgs(o PlanOptions) []string {
 
 func applyArgs(o ApplyOptions) []string {
 	args := []string{"apply", "-json", "-input=false", "-no-color"}
-	args = append(args, savedPlanArgs(o.Args)...)
+	args = append(args, o.Args...)
 	return append(args, o.Plan)
 }
 
 func validateArgs() []string { return []string{"validate", "-json", "-no-color"} }
 
 func outputArgs() []string { return []string{"output", "-json", "-no-color"} }
-
-// withSavedPlan are the options that `tofu apply` takes beside a plan file.
-var withSavedPlan = []string{"parallelism", "lock-timeout", "compact-warnings", "consolidate-warnings", "consolidate-errors", "concise"}
-
-// savedPlanArgs keeps of an apply's arguments those that go with a plan file.
-func savedPlanArgs(args []string) []string {
-	var kept []string
-	keep := false
-	for _, arg := range args {
-		if strings.HasPrefix(arg, "-") {
-			name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-			keep = slices.Contains(withSavedPlan, name)
-		}
-		if keep {
-			kept = append(kept, arg)
-		}
-	}
-	return kept
-}

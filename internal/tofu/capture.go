@@ -76,7 +76,7 @@ func (c *capture) split(data []byte, each func([]byte)) {
 		if !ended {
 			return
 		}
-		if !c.skip && len(c.line) > 0 {
+		if len(c.line) > 0 {
 			each(c.line)
 		}
 		c.line, c.skip = c.line[:0], false

@@ -3,6 +3,7 @@ package tofu
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -135,7 +136,8 @@ func (c CLI) stream(ctx context.Context, args []string, fine ...int) (*report, e
 		}
 	}
 	err := c.run(ctx, args, fine, r, each)
-	if failed, ok := err.(*Error); ok {
+	var failed *Error
+	if errors.As(err, &failed) {
 		failed.Diagnostics = diagnostics
 	}
 	return r, err
@@ -186,7 +188,7 @@ func (c CLI) run(ctx context.Context, args []string, fine []int, r *report, each
 	r.exitCode = cmd.ProcessState.ExitCode()
 	if failed(r.exitCode, fine) {
 		return &Error{
-			Command: args[0], ExitCode: r.exitCode, Stderr: stderr.tail(maxStderr),
+			Command: args[0], Status: cmd.ProcessState.String(), Stderr: stderr.tail(maxStderr),
 			Interrupted: interrupted, Killed: killed,
 		}
 	}

@@ -9,8 +9,8 @@ import (
 type Error struct {
 	// Command is the command's name: init, plan, apply, validate, output.
 	Command string
-	// ExitCode is -1 when a signal ended the command.
-	ExitCode int
+	// Status is how it ended: "exit status 1", "signal: killed".
+	Status string
 	// Diagnostics are the errors and warnings of its stream, as they came.
 	Diagnostics []Diagnostic
 	// Stderr is the end of what it wrote there: a crash, for instance. It
@@ -25,12 +25,12 @@ type Error struct {
 // Error is for logs of people who may see secrets: it quotes diagnostics.
 func (e *Error) Error() string {
 	var what strings.Builder
-	fmt.Fprintf(&what, "tofu %s ended with exit code %d", e.Command, e.ExitCode)
+	fmt.Fprintf(&what, "tofu %s: %s", e.Command, e.Status)
 	switch {
 	case e.Killed:
-		what.WriteString(", killed")
+		what.WriteString(" (it did not end in time)")
 	case e.Interrupted:
-		what.WriteString(", interrupted")
+		what.WriteString(" (interrupted)")
 	}
 	for _, d := range Errors(e.Diagnostics) {
 		what.WriteString("; " + d.Summary)

@@ -52,11 +52,13 @@ func fake(behaviour string) int {
 		_ = cli.Apply(context.Background(), ApplyOptions{})
 	case "orphan":
 		_ = os.WriteFile("started", nil, 0o600)
-		<-interrupts
-		for range 100_000 {
-			fmt.Println(`{"@message":"state that nobody reads"}`)
+		for tick := range time.Tick(10 * time.Millisecond) {
+			fmt.Println(`{"@message":"what nobody reads"}`, tick)
+			if _, err := os.Stat("finish"); err == nil {
+				break
+			}
 		}
-		_ = os.WriteFile("errored.tfstate", nil, 0o600)
+		_ = os.WriteFile("errored.tfstate", fmt.Append(nil, len(interrupts), " interrupts"), 0o600)
 	case "session":
 		fmt.Printf("{\"@message\":\"%v\"}\n", ownSession())
 	}

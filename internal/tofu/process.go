@@ -3,7 +3,6 @@ package tofu
 import (
 	"context"
 	"os/exec"
-	"runtime"
 	"syscall"
 	"time"
 )
@@ -15,29 +14,24 @@ const pollInterval = 100 * time.Millisecond
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
-	err  error
 }
 
-// start starts a command in a session of its own. The kernel interrupts it when
-// the thread that started it ends, hence a thread that lives until it does.
+// start starts a command in a session of its own.
+//
+// It is not told when we die (PR_SET_PDEATHSIG): the kernel sends that signal
+// once for each of our threads that the child is handed on to while we are being
+// killed, and the second interrupt makes OpenTofu drop the state.
 func start(cmd *exec.Cmd) (*process, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGINT}
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		p.err = cmd.Wait()
-		close(p.done)
-	}()
-	if err := <-started; err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	go func() {
+		// How it ended is read from its ProcessState.
+		_ = cmd.Wait()
+		close(p.done)
+	}()
 	return p, nil
 }
 

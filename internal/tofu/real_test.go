@@ -52,7 +52,7 @@ func TestTheWholeWay(t *testing.T) {
 		Summary: ChangeSummary{Add: 1, Operation: "plan"},
 		Changes: []ResourceChange{{Resource: Resource{Addr: "terraform_data.a"}, Action: ActionCreate}},
 	}))
-	g.Expect(cli.Apply(ctx, ApplyOptions{Plan: file, Args: []string{"-parallelism=2", "-var=in=x"}})).To(Succeed())
+	g.Expect(cli.Apply(ctx, ApplyOptions{Plan: file, Args: []string{"-parallelism=2"}})).To(Succeed())
 
 	data, err := cli.Output(ctx)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -16,7 +16,6 @@ import (
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/contract"
 	"github.com/captproject/capt/internal/phase"
-	"github.com/captproject/capt/internal/runner"
 )
 
 // Reasons of conditions that tell of a workspace, besides those of the
@@ -138,5 +137,5 @@ func Outputs(ctx context.Context, live client.Reader, apply *infrav1.WorkspaceTe
 	if err := live.Get(ctx, key, secret); err != nil {
 		return nil, fmt.Errorf("reading the outputs of WorkspaceTemplateApply %s: %w", apply.Name, err)
 	}
-	return contract.Decode(secret.Data[runner.OutputsKey])
+	return contract.Decode(secret.Data[contract.SecretKey])
 }

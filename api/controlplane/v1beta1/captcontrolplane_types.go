@@ -30,7 +30,7 @@ const (
 )
 
 // ControlPlaneFinalizer keeps a CAPTControlPlane until what it made is gone.
-const ControlPlaneFinalizer = "captcontrolplane.controlplane.cluster.x-k8s.io"
+const ControlPlaneFinalizer = "controlplane.cluster.x-k8s.io/captcontrolplane"
 
 // CAPTControlPlaneSpec is the wanted control plane.
 // +kubebuilder:validation:XValidation:rule="has(self.workspaceTemplateRef) || has(self.workspaceTemplateApplyName)",message="workspaceTemplateRef or workspaceTemplateApplyName must be set"

@@ -14,7 +14,7 @@ const (
 )
 
 // ClusterFinalizer keeps a CAPTCluster until its infrastructure is gone.
-const ClusterFinalizer = "captcluster.infrastructure.cluster.x-k8s.io"
+const ClusterFinalizer = "infrastructure.cluster.x-k8s.io/captcluster"
 
 // CAPTClusterSpec is the infrastructure that a cluster stands on.
 // +kubebuilder:validation:MinProperties=1

@@ -23,8 +23,8 @@ const (
 	ReasonNotStarted = "NotStarted"
 	// ReasonLost: the runner was killed. The workspace starts another run.
 	ReasonLost = "Lost"
-	// ReasonLockNotReleased: the lock of a lost run could not be released. It
-	// is tried again.
+	// ReasonLockNotReleased: the lock of a run that has ended could not be
+	// released. It is tried again.
 	ReasonLockNotReleased = "LockNotReleased"
 )
 
@@ -43,7 +43,7 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	}
 	switch execution.State {
 	case opentofu.ExecutionEnded:
-		return r.recordResult(status, execution.Result)
+		return r.recordResult(ctx, s.run, execution.Result)
 	case opentofu.ExecutionLost:
 		return r.recordLoss(ctx, s.run, execution.Message)
 	case opentofu.ExecutionRunning:
@@ -52,7 +52,16 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	return phase.Wait(ReasonRunning, fmt.Sprintf("%s is being carried out", s.run.Spec.Operation), 0)
 }
 
-func (r *Reconciler) recordResult(status *infrav1.WorkspaceRunStatus, result *runner.Result) phase.Outcome {
+// recordResult records how a run ended. A runner that could not reach the API
+// server at its end may have left the lock behind; it keeps it on purpose if the
+// state is on its disk only.
+func (r *Reconciler) recordResult(ctx context.Context, run *infrav1.WorkspaceRun, result *runner.Result) phase.Outcome {
+	if !result.KeepDirectory {
+		if _, err := r.unlock(ctx, run); err != nil {
+			return phase.Fail(ReasonLockNotReleased, err)
+		}
+	}
+	status := &run.Status
 	status.CompletionTime = r.now()
 	if result.Plan != nil {
 		status.Plan = *result.Plan
@@ -64,11 +73,9 @@ func (r *Reconciler) recordResult(status *infrav1.WorkspaceRunStatus, result *ru
 	return phase.Block(result.Reason, errors.New(result.Message))
 }
 
-// recordLoss records that a run has no result and never will, and lets go of
-// its lock on the state: its runner is proven dead.
+// recordLoss records that a run has no result and never will.
 func (r *Reconciler) recordLoss(ctx context.Context, run *infrav1.WorkspaceRun, why string) phase.Outcome {
-	lease := client.ObjectKey{Namespace: run.Namespace, Name: tfstate.LeaseName(tfstate.Suffix(run.Namespace, run.Spec.ApplyName))}
-	released, err := runner.Unlock(ctx, r.Client, lease, run.Name)
+	released, err := r.unlock(ctx, run)
 	if err != nil {
 		return phase.Fail(ReasonLockNotReleased, err)
 	}
@@ -80,4 +87,11 @@ func (r *Reconciler) recordLoss(ctx context.Context, run *infrav1.WorkspaceRun, 
 	run.Status.FailureKind = infrav1.FailureTransient
 	run.Status.CompletionTime = r.now()
 	return phase.Block(ReasonLost, errors.New(why))
+}
+
+// unlock lets go of the run's lock on the state, if it holds it: its runner is
+// proven dead.
+func (r *Reconciler) unlock(ctx context.Context, run *infrav1.WorkspaceRun) (bool, error) {
+	lease := client.ObjectKey{Namespace: run.Namespace, Name: tfstate.LeaseName(tfstate.Suffix(run.Namespace, run.Spec.ApplyName))}
+	return runner.Unlock(ctx, r.Client, lease, run.Name)
 }

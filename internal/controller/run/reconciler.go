@@ -20,7 +20,7 @@ import (
 
 // Finalizer keeps a run until its runner has ended: deleting a run stops
 // nothing.
-const Finalizer = "workspacerun.infrastructure.cluster.x-k8s.io"
+const Finalizer = "infrastructure.cluster.x-k8s.io/workspacerun"
 
 // Reconciler reconciles WorkspaceRuns.
 type Reconciler struct {

@@ -197,15 +197,31 @@ func TestTheLockOfALostRunIsReleased(t *testing.T) {
 	}
 }
 
-func TestTheLockOfARunWithAResultIsItsOwnMatter(t *testing.T) {
-	w := newWorld(t)
-	w.lease("w-1")
-	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionEnded, Result: &runner.Result{
-		Phase: infrav1.RunFailed, Reason: runner.ReasonStateNotSaved, Message: "it is on the disk", Kind: infrav1.FailureConfiguration,
-	}}
-	w.reconcile()
-	w.reconcile()
-	w.Expect(w.holder()).To(Equal("w-1"))
+func TestARunWithAResultKeepsItsLockOnlyWithAnUnsavedState(t *testing.T) {
+	for name, tt := range map[string]struct {
+		result runner.Result
+		holder string
+	}{
+		"the runner could not release it": {
+			result: runner.Result{Phase: infrav1.RunFailed, Reason: runner.ReasonApplyFailed, Message: "it broke", Kind: infrav1.FailureTransient},
+		},
+		"the state is on the runner's disk": {
+			result: runner.Result{
+				Phase: infrav1.RunFailed, Reason: runner.ReasonStateNotSaved, Message: "it is on the disk",
+				Kind: infrav1.FailureConfiguration, KeepDirectory: true,
+			},
+			holder: "w-1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.lease("w-1")
+			w.executor.execution = opentofu.Execution{State: opentofu.ExecutionEnded, Result: &tt.result}
+			w.reconcile()
+			w.reconcile()
+			w.Expect(w.holder()).To(Equal(tt.holder))
+		})
+	}
 }
 
 // refusing is a client that updates nothing.

@@ -16,7 +16,7 @@ import (
 )
 
 // Finalizer keeps a WorkspaceTemplateApply until its infrastructure is gone.
-const Finalizer = "workspacetemplateapply.infrastructure.cluster.x-k8s.io"
+const Finalizer = "infrastructure.cluster.x-k8s.io/workspacetemplateapply"
 
 // Reconciler reconciles WorkspaceTemplateApplies.
 type Reconciler struct {

@@ -74,8 +74,8 @@ func ignoringInterrupts(call func() error) error {
 }
 
 // survivor returns the id of an OpenTofu process of the run in dir that has
-// outlived its runner, 0 if there is none. It was told to stop by the kernel
-// when the runner died (see package tofu); until it has, the run is not over.
+// outlived its runner, 0 if there is none. It finishes what it has begun and
+// leaves the state on disk (see package tofu); until it has, the run is not over.
 func survivor(dir string) int {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
