@@ -1,0 +1,139 @@
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/captproject/capt/hack/tools/toolbox"
+)
+
+const (
+	// managerName is CAPT's manager: its program, its log and its user.
+	managerName      = "capt-manager"
+	managerNamespace = "capt-system"
+)
+
+// StartManager starts CAPT's manager and returns when it is ready. It may be
+// stopped and started any number of times.
+func (e *Environment) StartManager(ctx context.Context) error {
+	if e.manager != nil {
+		return errors.New("CAPT's manager has been started already")
+	}
+	if err := e.ensureIdentity(ctx); err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	health := fmt.Sprintf("127.0.0.1:%d", port)
+	args := append([]string{
+		"--kubeconfig=" + e.path(managerName+".kubeconfig"),
+		"--leader-elect", "--leader-election-namespace=" + managerNamespace,
+		"--metrics-bind-address=0",
+		"--health-probe-bind-address=" + health,
+		"--tofu=" + e.Programs.Path(toolbox.Tofu),
+		"--provider-mirror=" + e.Programs.ProviderMirror,
+		"--work-dir=" + e.path("runs"),
+	}, e.managerArgs...)
+	cmd := exec.Command(e.path("bin", managerName), args...)
+	cmd.Env = e.variables()
+	if e.manager, err = startProcess(cmd, e.LogDir, managerName); err != nil {
+		return err
+	}
+	go e.watch(e.manager)
+	return e.manager.waitReady(ctx, func(ctx context.Context) error { return probe(ctx, "http://"+health+"/readyz") })
+}
+
+// StopManager sends the signal to CAPT's manager, if it runs, and waits for its
+// end. The runs that it has started go on.
+func (e *Environment) StopManager(signal os.Signal) error {
+	if e.manager == nil {
+		return nil
+	}
+	manager := e.manager
+	e.manager = nil
+	return manager.stop(signal)
+}
+
+// ManagerPID is the process id of CAPT's manager; 0 while it is stopped.
+func (e *Environment) ManagerPID() int {
+	if e.manager == nil {
+		return 0
+	}
+	return e.manager.cmd.Process.Pid
+}
+
+// ensureIdentity makes the manager's user with its rights and its kubeconfig.
+func (e *Environment) ensureIdentity(ctx context.Context) error {
+	if e.hasIdentity {
+		return nil
+	}
+	user, err := e.plane.AddUser(envtest.User{Name: managerName}, nil)
+	if err != nil {
+		return fmt.Errorf("make the user of CAPT's manager: %w", err)
+	}
+	if err := writeKubeconfig(user, e.path(managerName+".kubeconfig")); err != nil {
+		return err
+	}
+	objects, err := e.rights()
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := e.Client.Create(ctx, object); err != nil {
+			return fmt.Errorf("make the rights of CAPT's manager: %w", err)
+		}
+	}
+	e.hasIdentity = true
+	return nil
+}
+
+// rights are the generated ClusterRole and nothing else.
+func (e *Environment) rights() ([]client.Object, error) {
+	path := filepath.Join(e.Programs.checkout, "config", "rbac", "role.yaml")
+	manifests, err := readManifests(path)
+	if err != nil {
+		return nil, err
+	}
+	objects := []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: managerNamespace}}}
+	for _, manifest := range manifests {
+		role, ok := manifest.(*rbacv1.ClusterRole)
+		if !ok {
+			return nil, fmt.Errorf("%s: expected nothing but ClusterRoles, found a %T", path, manifest)
+		}
+		objects = append(objects, role, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: managerName}},
+		})
+	}
+	return objects, nil
+}
+
+func probe(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	return nil
+}

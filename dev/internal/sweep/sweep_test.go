@@ -1,0 +1,100 @@
+package sweep
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+const helperVariable = "CAPT_SWEEP_HELPER"
+
+// TestMain lets the test binary be a process to find, one that is hard to end.
+func TestMain(m *testing.M) {
+	if os.Getenv(helperVariable) != "" {
+		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+		fmt.Println("running")
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+// helper starts a process of its own session and returns its id.
+func helper(t *testing.T, variables []string, args ...string) int {
+	t.Helper()
+	g := NewWithT(t)
+	self, err := os.Executable()
+	g.Expect(err).NotTo(HaveOccurred())
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(variables, helperVariable+"=yes")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	stdout, err := cmd.StdoutPipe()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(cmd.Start()).To(Succeed())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	_, err = bufio.NewReader(stdout).ReadString('\n')
+	g.Expect(err).NotTo(HaveOccurred())
+	return cmd.Process.Pid
+}
+
+func pids(processes []Process) []int {
+	var ids []int
+	for _, p := range processes {
+		ids = append(ids, p.PID)
+	}
+	return ids
+}
+
+func TestEndKillsExactlyTheProcessesOfARoot(t *testing.T) {
+	g := NewWithT(t)
+	root := filepath.Join(t.TempDir(), "root")
+	byArgument := helper(t, nil, "--data-dir="+root+"/data")
+	byVariable := helper(t, []string{"DATA_DIR=" + root})
+	neighbour := helper(t, nil, "--data-dir="+root+"1/data")
+
+	found, err := Find(root)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(pids(found)).To(ConsistOf(byArgument, byVariable))
+	g.Expect(found[0].Parent).To(Equal(os.Getpid()))
+	g.Expect(found[0].Name()).To(Equal(filepath.Base(os.Args[0])))
+
+	g.Expect(End(root)).To(Succeed())
+	g.Expect(Find(root)).To(BeEmpty())
+	g.Expect(Find(root + "1")).To(HaveLen(1))
+	g.Expect(neighbour).NotTo(BeZero())
+}
+
+func TestMentions(t *testing.T) {
+	const root = "/tmp/root"
+	for data, want := range map[string]bool{
+		"":                                 false,
+		"--dir=/tmp/root":                  true,
+		"/tmp/root/etcd\x00--x":            true,
+		"A=1\x00B=/tmp/root\x00C=2":        true,
+		"PATH=/bin:/tmp/root:/usr/bin":     true,
+		"--dir=/tmp/root1":                 false,
+		"--dir=/tmp/root-a/b":              false,
+		"--dir=/tmp/roo":                   false,
+		"--a=/tmp/root1\x00--b=/tmp/root/": true,
+	} {
+		t.Run(data, func(t *testing.T) {
+			NewWithT(t).Expect(mentions([]byte(data), root)).To(Equal(want))
+		})
+	}
+}
+
+func TestParent(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(Parent(os.Getpid())).To(Equal(os.Getppid()))
+	_, err := Parent(0)
+	g.Expect(err).To(MatchError(os.ErrNotExist))
+}
