@@ -112,7 +112,7 @@ func setup(ctx context.Context, mgr manager.Manager, options *options) error {
 	}
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
 	reporter := func(name string) phase.Reporter {
-		return phase.Reporter{Controller: name, Recorder: mgr.GetEventRecorder(name)}
+		return phase.NewReporter(name, mgr.GetEventRecorder(name))
 	}
 	concurrency := controller.Options{MaxConcurrentReconciles: options.concurrency}
 	return errors.Join(

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/cluster-api/util/conditions"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,6 +48,20 @@ type Reporter struct {
 	Controller string
 	// Recorder takes the events.
 	Recorder events.EventRecorder
+
+	// told holds, for each condition of each object, what was last told of it.
+	// The object itself knows that too, but not one from a cache that has not
+	// seen our last write yet.
+	told *lru.Cache
+}
+
+// toldConditions is how many conditions a Reporter remembers: one that is
+// forgotten may be told twice.
+const toldConditions = 10000
+
+// NewReporter returns a Reporter that tells no transition twice.
+func NewReporter(controller string, recorder events.EventRecorder) Reporter {
+	return Reporter{Controller: controller, Recorder: recorder, told: lru.New(toldConditions)}
 }
 
 // Run carries out the phases in order, stops at the first that is not done
@@ -102,7 +117,7 @@ func (r Reporter) report(obj Object, action, conditionType string, outcome Outco
 	before := conditions.Get(obj, conditionType)
 	known := before != nil && conditions.HasSameStateExceptObservedGeneration(before, &condition)
 	conditions.Set(obj, condition)
-	if known {
+	if !r.news(obj, condition) || known {
 		return
 	}
 	eventType := corev1.EventTypeNormal
@@ -110,6 +125,20 @@ func (r Reporter) report(obj Object, action, conditionType string, outcome Outco
 		eventType = corev1.EventTypeWarning
 	}
 	r.Recorder.Eventf(obj, nil, eventType, condition.Reason, action, "%s", note(condition))
+}
+
+// news tells whether a condition is another than was last told, and remembers it.
+func (r Reporter) news(obj Object, condition metav1.Condition) bool {
+	if r.told == nil {
+		return true
+	}
+	key := string(obj.GetUID()) + "/" + condition.Type
+	state := [3]string{string(condition.Status), condition.Reason, condition.Message}
+	if last, ok := r.told.Get(key); ok && last == state {
+		return false
+	}
+	r.told.Add(key, state)
+	return true
 }
 
 // maxNote is the length that the API server accepts as the note of an event.

@@ -124,6 +124,21 @@ func TestRunEmitsAnEventForEachTransitionOnly(t *testing.T) {
 	g.Expect(got).To(Equal([]string{"Normal NotYet later", "Warning Bad the disk is on fire", "Normal A A is true"}))
 }
 
+func TestRunTellsAnObjectFromAStaleCacheNothingTwice(t *testing.T) {
+	g := NewWithT(t)
+	recorder := events.NewFakeRecorder(10)
+	told := phase.NewReporter("test", recorder)
+	for _, outcome := range []phase.Outcome{
+		phase.Block("Bad", errBroken), phase.Block("Bad", errBroken), phase.Done(), phase.Block("Bad", errBroken),
+	} {
+		var ran []string
+		// Each time the object is as before the first write.
+		_, err := phase.Run(t.Context(), told, &infrav1.WorkspaceTemplateApply{}, &[]string{}, []phase.Phase[*[]string]{step(&ran, "a", "A", outcome)})
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	g.Expect(recorder.Events).To(HaveLen(3))
+}
+
 func TestRunKeepsWhatWasLastFoundOfPhasesNotReached(t *testing.T) {
 	g := NewWithT(t)
 	obj := &infrav1.WorkspaceTemplateApply{}
