@@ -1,0 +1,64 @@
+package main
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+)
+
+func TestSpread(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(spreadOf([]float64{3})).To(Equal(spread{3, 3, 3}))
+	g.Expect(spreadOf([]float64{4, 1, 2})).To(Equal(spread{1, 2, 4}))
+	g.Expect(spreadOf([]float64{4, 1, 2, 3})).To(Equal(spread{1, 2.5, 4}))
+}
+
+func example() *report {
+	return &report{
+		Creation: []*creation{{
+			Scenario: "small",
+			CAPT:     []float64{3, 4, 9}, CLI: []float64{1, 2, 3},
+			Phases: []phase{
+				{Name: "theirs", Core: true, Seconds: []float64{1, 1, 2}},
+				{Name: "ours", Seconds: []float64{2, 3, 7}},
+			},
+			Commands: []phase{{Name: "network: tofu init", Seconds: []float64{1, 2, 3}}},
+		}},
+		Rest: &atRest{
+			Clusters: 10, Seconds: 120, CPUSeconds: 0.5, ResidentBytes: 50 * mebibyte, PeakBytes: 60 * mebibyte, HeapBytes: 20 * mebibyte,
+			Requests: requests{Lease: 60, Watches: 2, Reads: []string{"get secrets a/b"}},
+		},
+	}
+}
+
+func TestTable(t *testing.T) {
+	g := NewWithT(t)
+	table := example().table()
+	for _, line := range []string{
+		`small +CAPT +3\.00 +4\.00 +9\.00`,
+		`of that, Cluster API core +1\.00 +1\.00 +2\.00`,
+		`bare CLI +1\.00 +2\.00 +3\.00`,
+		`difference +2\.00 +2\.00 +6\.00 +median at most 1\.5: MISSED`,
+		`without Cluster API core +1\.00 +1\.00 +4\.00`,
+		`ratio +2\.00 +3\.00 +3\.00`,
+		`theirs +1\.00`,
+		`ours +3\.00`,
+		`network: tofu init +2\.00`,
+		`API writes.* 0 +0: met`,
+		`API reads.* 1 +0: MISSED`,
+		`get secrets a/b`,
+		`CPU +0\.50 s`,
+		`memory resident +50 MiB`,
+	} {
+		g.Expect(table).To(MatchRegexp(line))
+	}
+}
+
+func TestATableOfWhatWasMeasured(t *testing.T) {
+	g := NewWithT(t)
+	r := example()
+	r.Creation = nil
+	g.Expect(r.table()).NotTo(ContainSubstring("kubeconfig Secret"))
+	r.Rest = nil
+	g.Expect(r.table()).NotTo(ContainSubstring("at rest"))
+}
