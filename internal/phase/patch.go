@@ -9,8 +9,9 @@ import (
 )
 
 // Patch sums up the conditions of obj in the condition summary, with the reason
-// Ready, NotReady or ReadyUnknown if that is its name, and writes what has changed since helper was made: nothing, if nothing has. The conditions
-// named are owned by the controller that calls.
+// Ready, NotReady or ReadyUnknown if that is its name, and writes what has
+// changed since helper was made: nothing, if nothing has. The conditions named
+// are owned by the controller that calls.
 func Patch(ctx context.Context, helper *patch.Helper, obj Object, summary string, of ...string) error {
 	reasons := conditions.GetDefaultComputeMergeReasonFunc("Not"+summary, summary+"Unknown", summary)
 	strategy := conditions.DefaultMergeStrategy(conditions.ComputeReasonFunc(reasons))

@@ -1,6 +1,6 @@
 package tofu
 
-import ()
+import "slices"
 
 // InitOptions are the options of `tofu init`.
 type InitOptions struct {
@@ -22,8 +22,7 @@ type PlanOptions struct {
 type ApplyOptions struct {
 	// Plan is the plan file to carry out.
 	Plan string
-	// Args are further arguments. Those which only a plan takes, such as
-	// -target or -var, are left out: they belong to PlanOptions.
+	// Args are further arguments that `tofu apply` takes beside a plan.
 	Args []string
 }
 
@@ -55,3 +54,10 @@ func applyArgs(o ApplyOptions) []string {
 func validateArgs() []string { return []string{"validate", "-json", "-no-color"} }
 
 func outputArgs() []string { return []string{"output", "-json", "-no-color"} }
+
+// Started tells whether a command line, the program first, is one that a CLI has
+// made. The program's own name says little: it may be installed under any.
+func Started(command []string) bool {
+	return len(command) > 2 && command[2] == "-json" &&
+		slices.Contains([]string{"init", "plan", "apply", "validate", "output"}, command[1])
+}

@@ -41,8 +41,17 @@ func TestArguments(t *testing.T) {
 		want: []string{"output", "-json", "-no-color"},
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
-			NewWithT(t).Expect(tc.got).To(Equal(tc.want))
+			g := NewWithT(t)
+			g.Expect(tc.got).To(Equal(tc.want))
+			g.Expect(Started(append([]string{"/usr/bin/opentofu"}, tc.got...))).To(BeTrue())
 		})
+	}
+}
+
+func TestOtherProgramsAreNotOpenTofu(t *testing.T) {
+	g := NewWithT(t)
+	for _, command := range [][]string{nil, {"tofu"}, {"terraform-provider-x"}, {"kubectl", "get", "-json"}, {"tofu", "apply", "plan"}} {
+		g.Expect(Started(command)).To(BeFalse(), "%v", command)
 	}
 }
 

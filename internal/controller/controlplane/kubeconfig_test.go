@@ -139,11 +139,11 @@ func TestSecretsOfOthersAreNotTouched(t *testing.T) {
 		secret func(*world) *corev1.Secret
 		reason string
 	}{
-		"controlled by something else": {func(w *world) *corev1.Secret {
+		"controlled by something else": {func(_ *world) *corev1.Secret {
 			return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "c-kubeconfig", OwnerReferences: []metav1.OwnerReference{
 				{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "u", Controller: ptr.To(true)}}}}
 		}, "False SecretForeign"},
-		"the kubeconfig of another Cluster": {func(w *world) *corev1.Secret {
+		"the kubeconfig of another Cluster": {func(_ *world) *corev1.Secret {
 			return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 				Name: "p-control-plane-kubeconfig", Labels: map[string]string{clusterv1.ClusterNameLabel: "p-control-plane"}}}
 		}, "False SecretNameTaken"},

@@ -70,6 +70,22 @@ func TestAConnectionSecretOfOthersIsNotTouched(t *testing.T) {
 	w.Expect(w.stored("w-out")).To(Equal(foreign), "nor when the workspace goes")
 }
 
+func TestTheConnectionSecretIsNotTheOneOfTheOutputs(t *testing.T) {
+	w := newWorld(t, nil)
+	w.template(func(spec *infrav1.WorkspaceTemplateSpec) {
+		spec.WriteConnectionSecretToRef = &infrav1.LocalReference{Name: "w-outputs"}
+	})
+	w.upToDate(someOutputs)
+	outputs := &corev1.Secret{}
+	w.Expect(env.Client.Get(t.Context(), w.key("w-outputs"), outputs)).To(Succeed())
+	outputs.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(w.workspace(), infrav1.GroupVersion.WithKind("WorkspaceTemplateApply"))}
+	w.update(outputs)
+	before := w.stored("w-outputs")
+	w.reconcile()
+	w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "False/ConnectionSecretNotOurs"))
+	w.Expect(w.stored("w-outputs")).To(Equal(before))
+}
+
 func TestOutputsThatCannotBeReadHaveAReason(t *testing.T) {
 	w := newWorld(t, nil)
 	w.template(nil)

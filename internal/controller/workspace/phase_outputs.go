@@ -26,7 +26,8 @@ const (
 	// tried again.
 	ReasonOutputsNotStored = "OutputsNotStored"
 	// ReasonConnectionSecretNotOurs: the Secret of writeConnectionSecretToRef
-	// belongs to somebody else. Name another, or delete it.
+	// belongs to somebody else, or is the one that the outputs are kept in. Name
+	// another, or delete it.
 	ReasonConnectionSecretNotOurs = "ConnectionSecretNotOurs"
 )
 
@@ -45,8 +46,13 @@ func (r *Reconciler) storeOutputs(ctx context.Context, s *scope) phase.Outcome {
 	}
 	public, _ := outputs.Public(maxPublicOutputs)
 	s.workspace.Status.Outputs = &apiextensionsv1.JSON{Raw: public}
-	if s.connectionSecret == "" {
+	switch s.connectionSecret {
+	case "":
 		return phase.Done()
+	case s.observation.OutputsSecret:
+		// It is this object's, but for another purpose.
+		return phase.Block(ReasonConnectionSecretNotOurs,
+			fmt.Errorf("Secret %s holds the outputs in another form; name another in spec.writeConnectionSecretToRef", s.connectionSecret))
 	}
 	return r.writeConnectionSecret(ctx, s, outputs.Values())
 }
@@ -66,7 +72,7 @@ func (r *Reconciler) writeConnectionSecret(ctx context.Context, s *scope, values
 	case err != nil:
 	case !metav1.IsControlledBy(secret, s.workspace):
 		return phase.Block(ReasonConnectionSecretNotOurs,
-			fmt.Errorf("Secret %s exists and is not this object's; name another in spec.writeConnectionSecretToRef, or delete it", wanted.Name))
+			fmt.Errorf("the Secret %s exists and is not this object's; name another in spec.writeConnectionSecretToRef, or delete it", wanted.Name))
 	case !equality.Semantic.DeepEqual(secret, wanted):
 		err = r.Client.Update(ctx, wanted)
 	}

@@ -54,9 +54,12 @@ func decideApply(digest, applied string, latest *infrav1.WorkspaceRun, now time.
 		return decision{action: start, attempt: 1}
 	case latest.Status.Phase == infrav1.RunSucceeded && applied == digest:
 		return decision{action: nothing}
+	case latest.Status.Phase == infrav1.RunSucceeded && latest.Spec.Attempt == 1:
+		// The outputs were deleted or replaced: make them again, at once. Somebody
+		// who keeps on doing that must not have us run without end.
+		return decision{action: start, attempt: 2}
 	case latest.Status.Phase == infrav1.RunSucceeded:
-		// The outputs were deleted or replaced: make them again.
-		return decision{action: start, attempt: latest.Spec.Attempt + 1}
+		return retry(latest, now)
 	case latest.Status.FailureKind == infrav1.FailureConfiguration:
 		return decision{action: giveUp}
 	}

@@ -63,6 +63,8 @@ func TestDecideApply(t *testing.T) {
 		"the way back was lost": {
 			latest: &past{applying, "A", 1, infrav1.RunLost, transient}, applied: "A", want: decision{action: start, attempt: 2}},
 		"the outputs are gone": {latest: &past{applying, "A", 1, infrav1.RunSucceeded, ""}, want: decision{action: start, attempt: 2}},
+		"the outputs are gone again": {
+			latest: &past{applying, "A", 2, infrav1.RunSucceeded, ""}, want: decision{action: retryLater, attempt: 3, wait: time.Minute}},
 		"after a destroy":      {latest: &past{destroying, "A", 1, infrav1.RunSucceeded, ""}, applied: "A", want: decision{action: start, attempt: 1}},
 		"failed by its inputs": {latest: &past{applying, "A", 1, infrav1.RunFailed, config}, elapsed: 24 * time.Hour, want: decision{action: giveUp}},
 		"failed just now":      {latest: &past{applying, "A", 1, infrav1.RunFailed, transient}, want: decision{action: retryLater, attempt: 2, wait: 30 * time.Second}},

@@ -40,10 +40,44 @@ func (e *Engine) Destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if err != nil {
 		return engine.Observation{}, err
 	}
-	if empty {
-		return e.forget(ctx, workspace, runs, e.deleteState)
+	if !empty {
+		return e.destroy(ctx, workspace, in, runs)
 	}
-	return e.destroy(ctx, workspace, in, runs)
+	holder, err := e.lockHolder(ctx, workspace)
+	if err != nil {
+		return engine.Observation{}, err
+	}
+	if holder != "" {
+		return lockedBy(holder, workspace, latest, runs), nil
+	}
+	return e.forget(ctx, workspace, runs, e.deleteState)
+}
+
+// lockHolder returns who holds the lock on the state; "" if nobody does.
+func (e *Engine) lockHolder(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (string, error) {
+	lease := &coordinationv1.Lease{}
+	name := tfstate.LeaseName(tfstate.Suffix(workspace.Namespace, workspace.Name))
+	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: name}, lease); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return "", nil
+		}
+		return "", fmt.Errorf("reading the lock of the state: %w", err)
+	}
+	return tfstate.Holder(lease), nil
+}
+
+// lockedBy is the observation of a state that is empty as far as we know, but
+// locked although no run is active: by a person who works on it, or by a run that
+// is gone and whose state is on its disk only. Leases are not watched.
+func lockedBy(holder string, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun) engine.Observation {
+	observation := observe(decision{action: retryLater, wait: firstRetry}, latest, runs)
+	observation.Failure = &engine.Failure{
+		Reason: runner.ReasonStateLocked,
+		Message: fmt.Sprintf("the state is locked by %s, so that it may not be all there is; save what it has made, then release Lease %s",
+			holder, tfstate.LeaseName(tfstate.Suffix(workspace.Namespace, workspace.Name))),
+		RetryAfter: firstRetry,
+	}
+	return observation
 }
 
 // destroy starts a destroying run if one is due.

@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
@@ -126,6 +127,20 @@ func TestAStateThatCouldNotBeSavedIsNotForgotten(t *testing.T) {
 			w.Expect(w.destroy("A").State).To(Equal(engine.Gone))
 		})
 	}
+}
+
+func TestALockedStateIsNotForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.keepState(noResource)
+	w.lock("w-1") // by a run that is gone, whose state is on its disk only
+	w.Expect(w.destroy("A")).To(Equal(engine.Observation{State: engine.Failed, Failure: &engine.Failure{
+		Reason:     runner.ReasonStateLocked,
+		Message:    "the state is locked by w-1, so that it may not be all there is; save what it has made, then release Lease " + w.leaseName(),
+		RetryAfter: 30 * time.Second,
+	}}))
+	w.Expect(w.has(w.stateName(), &corev1.Secret{})).To(BeTrue())
+	w.lock("")
+	w.Expect(w.destroy("A")).To(Equal(engine.Observation{State: engine.Gone}))
 }
 
 func TestASuccessProvesThatAStateWasSaved(t *testing.T) {

@@ -78,12 +78,12 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun,
 	operation infrav1.Operation, digest string, attempt int32,
 ) (*infrav1.WorkspaceRun, bool, error) {
-	sequence := 1
-	if latest != nil {
-		sequence = sequenceOf(workspace.Name, latest.Name) + 1
+	name, err := e.nextName(ctx, workspace, latest)
+	if err != nil {
+		return nil, false, err
 	}
 	run := &infrav1.WorkspaceRun{
-		ObjectMeta: owned(workspace, runName(workspace.Name, sequence)),
+		ObjectMeta: owned(workspace, name),
 		Spec: infrav1.WorkspaceRunSpec{
 			ApplyName: workspace.Name,
 			Operation: operation,
@@ -91,11 +91,34 @@ func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTempl
 			Attempt:   attempt,
 		},
 	}
-	err := e.Client.Create(ctx, run)
+	err = e.Client.Create(ctx, run)
 	if client.IgnoreAlreadyExists(err) != nil {
 		return nil, false, fmt.Errorf("creating WorkspaceRun %s: %w", run.Name, err)
 	}
 	return run, err == nil, nil
+}
+
+// nextName returns the name of the run after latest. A run that was deleted may
+// have left its lock, because the state is on its disk only: another run of its
+// name would take the lock for its own.
+func (e *Engine) nextName(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun) (string, error) {
+	sequence := 1
+	if latest != nil {
+		sequence = sequenceOf(workspace.Name, latest.Name) + 1
+	}
+	name := runName(workspace.Name, sequence)
+	holder, err := e.lockHolder(ctx, workspace)
+	if err != nil || holder != name {
+		return name, err
+	}
+	err = e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: name}, &infrav1.WorkspaceRun{})
+	switch {
+	case err == nil:
+		return name, nil // latest came from a stale cache
+	case client.IgnoreNotFound(err) != nil:
+		return "", fmt.Errorf("looking for WorkspaceRun %s: %w", name, err)
+	}
+	return runName(workspace.Name, sequence+1), nil
 }
 
 // runs returns the runs of a workspace, oldest first.
@@ -158,6 +181,9 @@ func failureOf(latest *infrav1.WorkspaceRun, wait time.Duration) *engine.Failure
 		failure.Reason = latest.Status.Reason
 	}
 	failure.Message = fmt.Sprintf("run %s failed: %s", latest.Name, latest.Status.Message)
+	if latest.Status.Phase == infrav1.RunSucceeded {
+		failure.Message = fmt.Sprintf("run %s succeeded, but what it left is not as it should be", latest.Name)
+	}
 	switch {
 	case wait > 0:
 		failure.Message += "; it will be tried again"

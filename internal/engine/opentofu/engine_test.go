@@ -91,6 +91,11 @@ func TestLostOutputsAreMadeAgain(t *testing.T) {
 	w.delete(w.secret("w-outputs"))
 	w.Expect(w.apply("A")).To(Equal(running("w-2", applying)))
 	w.Expect(w.run("w-2").Spec.Attempt).To(BeEquivalentTo(2))
+	w.succeed("w-2")
+	w.delete(w.secret("w-outputs"))
+	w.Expect(w.apply("A")).To(Equal(failed("w-2", applying, engine.Failure{
+		Reason: "RunFailed", Message: "run w-2 succeeded, but what it left is not as it should be; it will be tried again", RetryAfter: time.Minute,
+	})), "but not without end")
 }
 
 func TestAFailureThatMayPassIsTriedAgain(t *testing.T) {
@@ -140,6 +145,19 @@ func TestAStaleCacheStartsNothingTwice(t *testing.T) {
 	w.Expect(w.apply("B")).To(Equal(running("w-1", applying)))
 	w.Expect(w.runs()).To(Equal([]string{"w-1"}))
 	w.Expect(w.secrets()).To(ContainElement(nameOf("A")), "the run that was overlooked needs it")
+}
+
+func TestALockOfADeletedRunIsNotTakenOver(t *testing.T) {
+	w := newWorld(t)
+	w.keepState(oneResource)
+	w.apply("A")
+	w.lock("w-1")
+	w.engine.Client = &stale{Client: env.Client}
+	w.Expect(w.apply("A")).To(Equal(running("w-1", applying)), "it is there, although the cache has not seen it")
+	w.Expect(w.runs()).To(Equal([]string{"w-1"}))
+	w.engine.Client = env.Client
+	w.delete(w.run("w-1"))
+	w.Expect(w.apply("A")).To(Equal(running("w-2", applying)), "a new w-1 would take the lock for its own")
 }
 
 func TestOldRunsAndTheirInputsGo(t *testing.T) {

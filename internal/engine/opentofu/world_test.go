@@ -6,6 +6,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -189,6 +190,17 @@ func (w *world) keepState(text string) {
 	}
 	w.create(secret)
 	w.create(tfstate.NewLease(w.workspace.Namespace, suffix, nil))
+}
+
+// lock has holder hold the lock; "" frees it.
+func (w *world) lock(holder string) {
+	lease := &coordinationv1.Lease{}
+	w.get(w.leaseName(), lease)
+	lease.Spec.HolderIdentity = nil
+	if holder != "" {
+		lease.Spec.HolderIdentity = &holder
+	}
+	w.Expect(env.Client.Update(context.Background(), lease)).To(Succeed())
 }
 
 // running and failed are the observations that most tests expect.

@@ -62,6 +62,11 @@ func New(options Options) (*Executor, error) {
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory for runs: %w", err)
 	}
+	// Without links: it is compared with what the kernel says of processes.
+	var err error
+	if options.Dir, err = filepath.EvalSymlinks(options.Dir); err != nil {
+		return nil, fmt.Errorf("looking for the directory for runs: %w", err)
+	}
 	if _, err := exec.LookPath(options.Runner); err != nil {
 		return nil, fmt.Errorf("looking for the runner: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/tofu"
 )
 
 // watch reports the run as ended when its lock is free. A thread of this
@@ -90,10 +91,17 @@ func survivor(dir string) int {
 		if err != nil || !strings.HasPrefix(cwd, dir+string(filepath.Separator)) {
 			continue
 		}
-		exe, err := os.Readlink(filepath.Join("/proc", process.Name(), "exe"))
-		if err == nil && strings.HasPrefix(filepath.Base(exe), "tofu") {
+		if tofu.Started(commandLine(process.Name())) {
 			return pid
 		}
 	}
 	return 0
+}
+
+func commandLine(pid string) []string {
+	text, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(string(text), "\x00")
 }
