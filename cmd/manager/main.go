@@ -116,7 +116,7 @@ func setup(ctx context.Context, mgr manager.Manager, options *options) error {
 	}
 	concurrency := controller.Options{MaxConcurrentReconciles: options.concurrency}
 	return errors.Join(
-		(&run.Reconciler{Client: c, Executor: executor, Clock: clock.RealClock{}, Reporter: reporter("workspacerun")}).
+		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock.RealClock{}, Reporter: reporter("workspacerun")}).
 			SetupWithManager(mgr, concurrency),
 		(&workspace.Reconciler{Client: c, Live: live, Engine: &opentofu.Engine{Client: c, Live: live, Now: time.Now}, Reporter: reporter("workspacetemplateapply")}).
 			SetupWithManager(ctx, mgr, concurrency),

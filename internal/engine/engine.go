@@ -17,8 +17,9 @@ import (
 // An error means that the question could not be asked (the API server refused);
 // that infrastructure could not be made is an observation.
 type Engine interface {
-	// Apply asks for the infrastructure to be as the inputs want it.
-	Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in Inputs) (Observation, error)
+	// Apply asks for the infrastructure to be as the inputs want it. Without
+	// inputs nothing is begun: it is UpToDate as far as anybody can say.
+	Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *Inputs) (Observation, error)
 
 	// Destroy asks for the infrastructure, its state and everything else that
 	// is kept for the workspace to be gone. The inputs are the present ones;

@@ -173,7 +173,7 @@ func (r *run) stateNotSaved() error {
 
 // onDiskMessage says what a person has to do.
 func onDiskMessage(files []string) string {
-	return fmt.Sprintf("the state is only in %s, and the lock is kept: save it with `tofu state push`, then remove the file and the lock", strings.Join(files, " and "))
+	return fmt.Sprintf("the state is only in %s, and the lock is kept: delete the Lease, save the state with `tofu state push`, then remove the file", strings.Join(files, " and "))
 }
 
 func lastLine(text string) string {

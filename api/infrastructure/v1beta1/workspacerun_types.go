@@ -83,8 +83,8 @@ type InputsReference struct {
 
 // Conditions of a WorkspaceRun.
 const (
-	// SucceededCondition is true when the run ended well, false when it ended
-	// otherwise, and unknown until it ends.
+	// SucceededCondition is true when the run ended well, and false until then
+	// and when it ended otherwise; the reason tells.
 	SucceededCondition = "Succeeded"
 )
 
@@ -130,7 +130,8 @@ type WorkspaceRunStatus struct {
 	// +optional
 	FailureKind FailureKind `json:"failureKind,omitempty"`
 
-	// runner is where the run is carried out: "process <pid>".
+	// runner is where the run is carried out: "process <pid> on
+	// <host>".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

@@ -15,6 +15,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
 
 var published = []string{"c-kubeconfig", "p-control-plane-kubeconfig", "c-ca"}
@@ -291,4 +293,14 @@ func TestConnect(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	_, err = Connect(t.Context(), refused)
 	g.Expect(apierrors.IsUnauthorized(err)).To(BeTrue(), "%v", err)
+}
+
+func TestTheSecretIsRepairedWhateverKeepsTheWorkspaceFromBeingChanged(t *testing.T) {
+	w := newPublished(t)
+	w.delete(&infrav1.CAPTCluster{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "i"}})
+	w.delete(w.secret("c-kubeconfig"))
+	_, err := w.reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: w.key("p")})
+	w.Expect(err).To(MatchError(ContainSubstring("reading CAPTCluster i")))
+	w.Expect(w.condition("WorkspaceReady")).To(HavePrefix("False WorkspaceFailed"))
+	w.Expect(w.has("c-kubeconfig", &corev1.Secret{})).To(BeTrue())
 }

@@ -146,6 +146,9 @@ func (r *Reconciler) repair(ctx context.Context, plane *controlplanev1.CAPTContr
 	if owned && kubeconfig.UpToDate(existing, desired) {
 		return nil
 	}
+	if !existing.DeletionTimestamp.IsZero() {
+		return errors.New("it is being deleted, and something holds it with a finalizer; it is made anew when it is gone")
+	}
 	unchanged := client.Preconditions{UID: &existing.UID, ResourceVersion: &existing.ResourceVersion}
 	if existing.Type != desired.Type || existing.Immutable != nil && *existing.Immutable {
 		// Neither can be changed in place.

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/ptr"
@@ -96,9 +98,16 @@ func Connect(ctx context.Context, kubeconfig []byte) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	version, err := clientset.Discovery().ServerVersion()
+	answer := Answer{User: review.Status.UserInfo.Username}
+	// Not by Discovery().ServerVersion, which takes no ctx.
+	text, err := clientset.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{User: review.Status.UserInfo.Username, Version: version.GitVersion}, nil
+	var server version.Info
+	if err := json.Unmarshal(text, &server); err != nil {
+		return Answer{}, fmt.Errorf("reading the version of the API server: %w", err)
+	}
+	answer.Version = server.GitVersion
+	return answer, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,11 +34,28 @@ const (
 	ReasonDestroying = "Destroying"
 )
 
-// ensureWorkspace makes the workspace be there and as wanted.
+// ensureWorkspace makes the workspace be there and as wanted. Where that cannot
+// be had, one that is there already still gives its outputs: whatever keeps the
+// workspace from being changed must not keep the kubeconfig from being repaired.
 func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcome {
 	if s.cluster == nil {
 		return phase.Wait(ReasonWaitingForCluster, "no Cluster has this object as its controlPlaneRef yet", 0)
 	}
+	outcome := r.wantWorkspace(ctx, s)
+	if s.apply != nil {
+		return outcome
+	}
+	apply := &infrav1.WorkspaceTemplateApply{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.plane.Namespace, Name: workspaceName(s.plane)}, apply)
+	if err != nil || !metav1.IsControlledBy(apply, s.plane) || apply.Status.OutputsSecretName == "" {
+		return outcome
+	}
+	s.apply = apply
+	return outcome.Proceed()
+}
+
+// wantWorkspace makes the workspace be there and as wanted.
+func (r *Reconciler) wantWorkspace(ctx context.Context, s *scope) phase.Outcome {
 	if s.plane.Spec.WorkspaceTemplateRef == nil {
 		return r.useWorkspace(ctx, s)
 	}
@@ -53,7 +71,7 @@ func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcom
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)
 	}
-	s.apply, err = workspace.Ensure(ctx, r.Client, s.plane, workspaceName(s.plane), s.cluster.Name,
+	apply, err := workspace.Ensure(ctx, r.Client, s.plane, workspaceName(s.plane), s.cluster.Name,
 		func(spec *infrav1.WorkspaceTemplateApplySpec) {
 			spec.TemplateRef = *s.plane.Spec.WorkspaceTemplateRef
 			spec.Variables, spec.Values, spec.VariablesFrom = wanted.text, wanted.values, wanted.from
@@ -61,7 +79,8 @@ func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcom
 	if err != nil {
 		return phase.BlockWith(err, ReasonWorkspaceFailed)
 	}
-	return workspace.Standing(s.apply)
+	s.apply = apply
+	return workspace.Standing(apply)
 }
 
 // workspaceName is the name of the workspace of a control plane.

@@ -49,7 +49,11 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	case opentofu.ExecutionRunning:
 	}
 	status.Phase = infrav1.RunRunning
-	return phase.Wait(ReasonRunning, fmt.Sprintf("%s is being carried out", s.run.Spec.Operation), 0)
+	message := fmt.Sprintf("%s is being carried out", s.run.Spec.Operation)
+	if execution.Message != "" {
+		message += "; " + execution.Message
+	}
+	return phase.Wait(ReasonRunning, message, 0)
 }
 
 // recordResult records how a run ended. A runner that could not reach the API

@@ -24,7 +24,9 @@ const Finalizer = "infrastructure.cluster.x-k8s.io/workspacerun"
 
 // Reconciler reconciles WorkspaceRuns.
 type Reconciler struct {
-	Client   client.Client
+	Client client.Client
+	// Live reads past all caches.
+	Live     client.Reader
 	Executor opentofu.Executor
 	Clock    clock.PassiveClock
 	Reporter phase.Reporter
@@ -46,6 +48,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	run := &infrav1.WorkspaceRun{}
 	if err := r.Client.Get(ctx, req.NamespacedName, run); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !run.Ended() {
+		// A run is started and called lost on live knowledge only: to the executor
+		// one that has ended long ago and one that is new look alike.
+		if err := r.Live.Get(ctx, req.NamespacedName, run); err != nil {
+			return ctrl.Result{}, client.IgnoreNotFound(err)
+		}
 	}
 	if run.Ended() {
 		return ctrl.Result{}, r.release(ctx, run)

@@ -46,7 +46,7 @@ func newWorld(t *testing.T) *world {
 		clock: clocktesting.NewFakePassiveClock(noon), recorder: events.NewFakeRecorder(100),
 	}
 	w.reconciler = &Reconciler{
-		Client: env.Client, Executor: w.executor, Clock: w.clock,
+		Client: env.Client, Live: env.Client, Executor: w.executor, Clock: w.clock,
 		Reporter: phase.Reporter{Controller: "test", Recorder: w.recorder},
 	}
 	w.Expect(env.Client.Create(t.Context(), &infrav1.WorkspaceRun{

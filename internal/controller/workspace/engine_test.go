@@ -22,8 +22,11 @@ type fakeEngine struct {
 
 var _ engine.Engine = &fakeEngine{}
 
-func (f *fakeEngine) Apply(_ context.Context, _ *infrav1.WorkspaceTemplateApply, in engine.Inputs) (engine.Observation, error) {
-	return f.answer("apply", &in)
+func (f *fakeEngine) Apply(_ context.Context, _ *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Observation, error) {
+	if in == nil {
+		return f.observation, nil // only a look: nothing was asked for
+	}
+	return f.answer("apply", in)
 }
 
 func (f *fakeEngine) Destroy(_ context.Context, _ *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Observation, error) {

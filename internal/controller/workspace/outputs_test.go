@@ -6,6 +6,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -96,4 +97,40 @@ func TestOutputsThatCannotBeReadHaveAReason(t *testing.T) {
 	_, err := w.tryReconcile()
 	w.Expect(err).To(HaveOccurred(), "it is tried again")
 	w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "False/OutputsNotStored"))
+}
+
+func TestOutputsAreSeenAlthoughTheInputsAreNot(t *testing.T) {
+	w := newWorld(t, nil)
+	w.upToDate(someOutputs)
+	w.reconcile()
+	w.Expect(w.conditions()).To(HaveKeyWithValue("InputsResolved", "False/TemplateNotFound"))
+	w.Expect(w.conditions()).To(HaveKeyWithValue("Applied", "False/InputsNotResolved"))
+	w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "True/OutputsStored"))
+	w.Expect(w.workspace().Status.Outputs).NotTo(BeNil())
+	w.Expect(w.engine.questions()).To(BeEmpty())
+}
+
+func TestAWorkspaceIsPausedWithItsCluster(t *testing.T) {
+	w := newWorld(t, nil)
+	w.template(nil)
+	cluster := &clusterv1.Cluster{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.workspace().Namespace, Name: "c"},
+		Spec: clusterv1.ClusterSpec{
+			Paused:          ptr.To(true),
+			ControlPlaneRef: clusterv1.ContractVersionedObjectReference{APIGroup: "controlplane.cluster.x-k8s.io", Kind: "CAPTControlPlane", Name: "p"},
+		},
+	}
+	w.create(cluster)
+	for range 2 {
+		w.reconcile()
+	}
+	w.Expect(w.conditions()).To(HaveKeyWithValue("Paused", "True/Paused"))
+	w.Expect(w.engine.questions()).To(BeEmpty())
+
+	cluster.Spec.Paused = nil
+	w.update(cluster)
+	for range 2 {
+		w.reconcile()
+	}
+	w.Expect(w.engine.questions()).To(Equal([]string{"apply"}))
 }

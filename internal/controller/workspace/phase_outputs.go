@@ -52,7 +52,7 @@ func (r *Reconciler) storeOutputs(ctx context.Context, s *scope) phase.Outcome {
 	case s.observation.OutputsSecret:
 		// It is this object's, but for another purpose.
 		return phase.Block(ReasonConnectionSecretNotOurs,
-			fmt.Errorf("Secret %s holds the outputs in another form; name another in spec.writeConnectionSecretToRef", s.connectionSecret))
+			fmt.Errorf("the Secret %s holds the outputs in another form; name another in spec.writeConnectionSecretToRef", s.connectionSecret))
 	}
 	return r.writeConnectionSecret(ctx, s, outputs.Values())
 }

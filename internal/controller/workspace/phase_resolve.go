@@ -36,18 +36,16 @@ const (
 	ReasonReadFailed = "ReadFailed"
 )
 
-// resolveInputs renders the inputs from the template and all it refers to. On
-// deletion it is no hindrance: a destroy can do with the inputs of the last run.
+// resolveInputs renders the inputs from the template and all it refers to. That
+// they cannot be had holds up neither a destroy, which can do with those of the
+// last run, nor the outputs of a run that was begun before.
 func (r *Reconciler) resolveInputs(ctx context.Context, s *scope) phase.Outcome {
 	deleting := !s.workspace.DeletionTimestamp.IsZero()
 	key := client.ObjectKeyFromObject(s.workspace)
 	seen := &lookup{reader: r.Live, references: &r.references, workspace: key, read: sets.New[reference]()}
 	outcome := r.resolve(ctx, s, seen, deleting)
 	r.references.keep(key, seen.read)
-	if deleting {
-		return outcome.Proceed()
-	}
-	return outcome
+	return outcome.Proceed()
 }
 
 func (r *Reconciler) resolve(ctx context.Context, s *scope, seen *lookup, deleting bool) phase.Outcome {
@@ -135,6 +133,11 @@ func (r *Reconciler) waitForOthers(ctx context.Context, workspace *infrav1.Works
 		}
 		if !found {
 			return true, phase.Wait(ReasonWaitingForSecret, fmt.Sprintf("Secret %s does not exist yet", reference.Name), 0)
+		}
+	}
+	for _, reference := range workspace.Spec.WaitForWorkspaces {
+		if reference.Namespace != "" && reference.Namespace != workspace.Namespace {
+			return true, phase.BlockWith(inputs.ReferenceNotAllowed("spec.waitForWorkspaces", reference.Name, reference.Namespace), ReasonReadFailed)
 		}
 	}
 	for _, name := range dependencies(workspace) {

@@ -21,19 +21,25 @@ const (
 	ReasonApplying = "Applying"
 	// ReasonDestroying: a run is destroying the infrastructure. Its end wakes us.
 	ReasonDestroying = "Destroying"
+	// ReasonInputsNotResolved: it is not known what is wanted; see the condition
+	// InputsResolved.
+	ReasonInputsNotResolved = "InputsNotResolved"
 	// ReasonEngineFailed: the engine could not be asked. It is tried again.
 	ReasonEngineFailed = "EngineFailed"
 )
 
 // run asks for the infrastructure to be as the inputs want it.
 func (r *Reconciler) run(ctx context.Context, s *scope) phase.Outcome {
-	observation, err := r.Engine.Apply(ctx, s.workspace, *s.inputs)
+	observation, err := r.Engine.Apply(ctx, s.workspace, s.inputs)
 	if err != nil {
 		return phase.Fail(ReasonEngineFailed, err)
 	}
 	s.record(observation)
 	switch observation.State {
 	case engine.UpToDate:
+		if s.inputs == nil {
+			return phase.Wait(ReasonInputsNotResolved, "InputsResolved must be true first", 0).Proceed()
+		}
 		return phase.Done()
 	case engine.Failed:
 		// The outputs of an earlier success are still true.

@@ -39,7 +39,7 @@ func IndexRuns(ctx context.Context, indexer client.FieldIndexer) error {
 }
 
 // Apply is described by engine.Engine.
-func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in engine.Inputs) (engine.Observation, error) {
+func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Observation, error) {
 	runs, err := e.runs(ctx, e.Client, workspace)
 	if err != nil {
 		return engine.Observation{}, err
@@ -49,20 +49,16 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 		return engine.Observation{}, err
 	}
 	latest := last(runs)
-	next := decideApply(in.Digest, applied, latest, e.Now())
+	next := decision{action: nothing}
+	switch {
+	case in != nil:
+		next = decideApply(in.Digest, applied, latest, e.Now())
+	case latest != nil && !latest.Ended():
+		next.action = await
+	}
 	if next.action == start {
-		if err := e.storeInputs(ctx, workspace, in); err != nil {
+		if latest, err = e.apply(ctx, workspace, *in, applied, runs, next.attempt); err != nil {
 			return engine.Observation{}, err
-		}
-		var started bool
-		if latest, started, err = e.startRun(ctx, workspace, latest, infrav1.OperationApply, in.Digest, next.attempt); err != nil {
-			return engine.Observation{}, err
-		}
-		if started {
-			// That its name was free proves that no run was overlooked.
-			if err := e.prune(ctx, workspace, runs, in.Digest, applied); err != nil {
-				return engine.Observation{}, err
-			}
 		}
 	}
 	observation := observe(next, latest, runs)
@@ -70,6 +66,21 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 		observation.OutputsSecret = runner.OutputsName(workspace.Name)
 	}
 	return observation, nil
+}
+
+// apply starts an applying run after those there are, and returns it.
+func (e *Engine) apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in engine.Inputs, applied string,
+	runs []infrav1.WorkspaceRun, attempt int32,
+) (*infrav1.WorkspaceRun, error) {
+	if err := e.storeInputs(ctx, workspace, in); err != nil {
+		return nil, err
+	}
+	run, started, err := e.startRun(ctx, workspace, last(runs), infrav1.OperationApply, in.Digest, attempt)
+	if err != nil || !started {
+		return run, err
+	}
+	// That its name was free proves that no run was overlooked.
+	return run, e.prune(ctx, workspace, runs, in.Digest, applied)
 }
 
 // startRun creates the run after latest, and tells whether it did. If there is

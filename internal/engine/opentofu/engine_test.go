@@ -56,7 +56,7 @@ func TestWhatIsUpToDateIsLeftAlone(t *testing.T) {
 	w.apply("A")
 	w.succeed("w-1")
 	w.now = w.now.Add(24 * time.Hour)
-	observation, err := w.engine.Apply(t.Context(), w.workspace, inputsOf("A"))
+	observation, err := w.engine.Apply(t.Context(), w.workspace, ptr.To(inputsOf("A")))
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Expect(observation.LastApplied.UTC()).To(Equal(noon))
 	observation.LastApplied = time.Time{}

@@ -43,6 +43,6 @@ type Execution struct {
 	Where string
 	// Result is set when State is ExecutionEnded.
 	Result *runner.Result
-	// Message is why a run was lost.
+	// Message is why a run was lost, or what is to be known of one that runs.
 	Message string
 }

@@ -62,7 +62,7 @@ func (e *Engine) prune(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 		}
 	}
 	for i := range runs {
-		if i < len(runs)-keptRuns {
+		if i < len(runs)-keptRuns && !stateNotSaved(&runs[i]) {
 			if err := e.delete(ctx, &runs[i]); err != nil {
 				return err
 			}

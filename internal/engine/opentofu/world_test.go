@@ -59,7 +59,7 @@ func observed(o engine.Observation) engine.Observation {
 }
 
 func (w *world) apply(text string) engine.Observation {
-	observation, err := w.engine.Apply(context.Background(), w.workspace, inputsOf(text))
+	observation, err := w.engine.Apply(context.Background(), w.workspace, ptr.To(inputsOf(text)))
 	w.Expect(err).NotTo(HaveOccurred())
 	return observed(observation)
 }

@@ -122,6 +122,9 @@ func (e *Executor) withLock(ctx context.Context, run *infrav1.WorkspaceRun, dir 
 	case !errors.Is(err, os.ErrNotExist):
 		return opentofu.Execution{}, err
 	}
+	if _, err := os.Stat(filepath.Join(dir, startedFile)); errors.Is(err, os.ErrNotExist) && !run.DeletionTimestamp.IsZero() {
+		return opentofu.Execution{State: opentofu.ExecutionLost, Message: "it was deleted before it was started"}, nil
+	}
 	started, err := os.OpenFile(filepath.Join(dir, startedFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		if pid := survivor(dir); pid != 0 {
@@ -236,5 +239,8 @@ func (e *Executor) elsewhere(run *infrav1.WorkspaceRun) (bool, opentofu.Executio
 	if !known || host == e.host {
 		return false, opentofu.Execution{}
 	}
-	return true, opentofu.Execution{State: opentofu.ExecutionRunning, Where: run.Status.Runner}
+	return true, opentofu.Execution{
+		State: opentofu.ExecutionRunning, Where: run.Status.Runner,
+		Message: "it was started on " + host + ", and only a manager there can see its end",
+	}
 }

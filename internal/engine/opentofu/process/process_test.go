@@ -177,8 +177,8 @@ func TestAStateThatIsNowhereElseIsKept(t *testing.T) {
 func TestOpenTofuMayOutliveItsRunner(t *testing.T) {
 	s := newSite(t)
 	// Neither the name of the program nor a link to the directory matters.
-	real := t.TempDir()
-	s.Expect(os.Symlink(real, s.options.Dir+"-link")).To(Succeed())
+	target := t.TempDir()
+	s.Expect(os.Symlink(target, s.options.Dir+"-link")).To(Succeed())
 	s.options.Dir += "-link"
 	s.executor = s.newExecutor()
 	s.ensure()
@@ -202,7 +202,10 @@ func TestOpenTofuMayOutliveItsRunner(t *testing.T) {
 func TestARunOfAnotherMachineIsLeftToIt(t *testing.T) {
 	s := newSite(t)
 	s.run.Status.Phase, s.run.Status.Runner = infrav1.RunRunning, "process 1 on elsewhere"
-	s.Expect(s.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionRunning, Where: "process 1 on elsewhere"}))
+	s.Expect(s.ensure()).To(Equal(opentofu.Execution{
+		State: opentofu.ExecutionRunning, Where: "process 1 on elsewhere",
+		Message: "it was started on elsewhere, and only a manager there can see its end",
+	}))
 	s.Expect(s.dir()).NotTo(BeADirectory())
 }
 
@@ -244,4 +247,13 @@ func TestTheRunnerMustExist(t *testing.T) {
 	g := NewWithT(t)
 	_, err := New(Options{Dir: t.TempDir(), Runner: filepath.Join(t.TempDir(), "none")})
 	g.Expect(err).To(MatchError(ContainSubstring("looking for the runner")))
+}
+
+func TestARunThatWasDeletedBeforeItsStartIsNotStarted(t *testing.T) {
+	s := newSite(t)
+	deleted := metav1.Now()
+	s.run.DeletionTimestamp = &deleted
+	s.Expect(s.ensure()).To(Equal(opentofu.Execution{
+		State: opentofu.ExecutionLost, Message: "it was deleted before it was started",
+	}))
 }
