@@ -17,8 +17,10 @@ import (
 // An error means that the question could not be asked (the API server refused);
 // that infrastructure could not be made is an observation.
 type Engine interface {
-	// Apply asks for the infrastructure to be as the inputs want it. Without
-	// inputs nothing is begun: it is UpToDate as far as anybody can say.
+	// Apply asks for the infrastructure to be as the inputs want it, and to be
+	// applied again if the workspace's annotation apply-requested-at has a value
+	// that was not complied with yet. Without inputs nothing is begun: it is
+	// UpToDate as far as anybody can say.
 	Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *Inputs) (Observation, error)
 
 	// Destroy asks for the infrastructure, its state and everything else that
@@ -62,6 +64,12 @@ type Observation struct {
 	Run string
 	// Operation of that run.
 	Operation infrav1.Operation
+	// Refreshing is true when State is Running and the infrastructure is as it is
+	// wanted already: the run was asked for by an annotation.
+	Refreshing bool
+	// HandledRequest is the value of the annotation apply-requested-at for which
+	// a run has ended, well or not; "" if there is none or it is not known.
+	HandledRequest string
 
 	// Failure is set when State is Failed.
 	Failure *Failure

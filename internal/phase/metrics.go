@@ -11,7 +11,7 @@ import (
 
 var durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 	Name:    "capt_phase_duration_seconds",
-	Help:    "Duration of the phases of reconciles, by controller, phase and outcome (Done, Wait, Fail, Block).",
+	Help:    "Duration of the phases of reconciles, by controller, phase and outcome (Done, Undecided, Wait, Fail, Block).",
 	Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
 }, []string{"controller", "phase", "outcome"})
 

@@ -2,8 +2,8 @@ package phase
 
 import "time"
 
-// Outcome is how one phase ended. It is made by Done, DoneFor, Wait, Fail,
-// FailFor and Block only.
+// Outcome is how one phase ended. It is made by Done, DoneFor, Note, Undecided,
+// Wait, Fail, FailFor and Block only.
 type Outcome struct {
 	kind    kind
 	reason  string
@@ -16,10 +16,11 @@ type Outcome struct {
 type kind string
 
 const (
-	done    kind = "Done"
-	waiting kind = "Wait"
-	failed  kind = "Fail"
-	blocked kind = "Block"
+	done      kind = "Done"
+	undecided kind = "Undecided"
+	waiting   kind = "Wait"
+	failed    kind = "Fail"
+	blocked   kind = "Block"
 )
 
 // Done says that the phase has nothing left to do.
@@ -28,6 +29,20 @@ func Done() Outcome { return Outcome{kind: done} }
 // DoneFor says that the phase has nothing left to do until d has passed: at
 // that moment something is known to become true (a credential's half life).
 func DoneFor(d time.Duration) Outcome { return Outcome{kind: done, after: d} }
+
+// Note says that the phase has nothing left to do, and that there is something
+// to know about it: the condition is true with this reason and message instead
+// of its own name.
+func Note(reason, message string) Outcome {
+	return Outcome{kind: done, reason: reason, message: message}
+}
+
+// Undecided says that it is being found out how things stand; a watch wakes us
+// when that is known. Until then the condition keeps what was last found, and is
+// unknown, with this reason and message, if nothing ever was.
+func Undecided(reason, message string) Outcome {
+	return Outcome{kind: undecided, reason: reason, message: message}
+}
 
 // Wait says that nothing is wrong, but something has not happened yet. A watch
 // wakes us, or the clock: after 0 means that only a watch does.
@@ -60,6 +75,13 @@ func Block(reason string, err error) Outcome {
 // they need is there, from an earlier time.
 func (o Outcome) Proceed() Outcome {
 	o.proceed = true
+	return o
+}
+
+// Within has another look be taken when d has passed at the latest; 0 changes
+// nothing.
+func (o Outcome) Within(d time.Duration) Outcome {
+	o.after = earliest(o.after, d)
 	return o
 }
 

@@ -77,6 +77,8 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 		errs   []error
 		// open holds the conditions that a phase has left not true.
 		open = map[string]bool{}
+		// notes holds the first note about each condition.
+		notes = map[string]Outcome{}
 	)
 	for i, p := range phases {
 		outcome := observed(ctx, reporter.Controller, p, scope)
@@ -91,11 +93,17 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 			open[p.Condition] = true
 			reporter.report(obj, p.Name, p.Condition, outcome)
 		}
+		if _, noted := notes[p.Condition]; outcome.kind == done && outcome.reason != "" && !noted {
+			notes[p.Condition] = outcome
+		}
 		if outcome.stops() {
 			notReached(obj, p.Condition, phases[i+1:])
 			break
 		}
 		if !open[p.Condition] && lastOf(p.Condition, phases[i+1:]) {
+			if note, noted := notes[p.Condition]; noted {
+				outcome = note
+			}
 			reporter.report(obj, p.Name, p.Condition, outcome)
 		}
 	}
@@ -104,6 +112,10 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 
 // report sets the condition and, if that is news, emits an event.
 func (r Reporter) report(obj Object, action, conditionType string, outcome Outcome) {
+	if outcome.kind == undecided {
+		unknown(obj, conditionType, outcome.reason, outcome.message)
+		return
+	}
 	condition := metav1.Condition{
 		Type:               conditionType,
 		Status:             metav1.ConditionFalse,
@@ -112,7 +124,10 @@ func (r Reporter) report(obj Object, action, conditionType string, outcome Outco
 		ObservedGeneration: obj.GetGeneration(),
 	}
 	if outcome.kind == done {
-		condition.Status, condition.Reason = metav1.ConditionTrue, conditionType
+		condition.Status = metav1.ConditionTrue
+		if condition.Reason == "" {
+			condition.Reason = conditionType
+		}
 	}
 	before := conditions.Get(obj, conditionType)
 	known := before != nil && conditions.HasSameStateExceptObservedGeneration(before, &condition)
@@ -159,17 +174,24 @@ func note(condition metav1.Condition) string {
 // they have never been reported. Those that have been keep what was last found.
 func notReached[S any](obj Object, stoppedAt string, rest []Phase[S]) {
 	for _, p := range rest {
-		if p.Condition == stoppedAt || conditions.Has(obj, p.Condition) {
-			continue
+		if p.Condition != stoppedAt {
+			unknown(obj, p.Condition, NotReached, fmt.Sprintf("%s must be true first", stoppedAt))
 		}
-		conditions.Set(obj, metav1.Condition{
-			Type:               p.Condition,
-			Status:             metav1.ConditionUnknown,
-			Reason:             NotReached,
-			Message:            fmt.Sprintf("%s must be true first", stoppedAt),
-			ObservedGeneration: obj.GetGeneration(),
-		})
 	}
+}
+
+// unknown makes a condition unknown, unless it has ever been reported.
+func unknown(obj Object, conditionType, reason, message string) {
+	if conditions.Has(obj, conditionType) {
+		return
+	}
+	conditions.Set(obj, metav1.Condition{
+		Type:               conditionType,
+		Status:             metav1.ConditionUnknown,
+		Reason:             reason,
+		Message:            message,
+		ObservedGeneration: obj.GetGeneration(),
+	})
 }
 
 func lastOf[S any](condition string, rest []Phase[S]) bool {

@@ -80,6 +80,27 @@ func TestRun(t *testing.T) {
 			ran:        []string{"a1", "a2", "b"},
 			conditions: map[string]string{"A": "True/A", "B": "False/Bad"},
 		},
+		"a note is shown although the rest is done": {
+			outcomes:   []phase.Outcome{phase.Note("ButThat", "note"), phase.Note("ButThis", "note"), phase.Done()},
+			ran:        []string{"a1", "a2", "b"},
+			conditions: map[string]string{"A": "True/ButThat", "B": "True/B"},
+		},
+		"trouble counts more than a note": {
+			outcomes:   []phase.Outcome{phase.Note("ButThat", "note"), phase.Block("Bad", errBroken), phase.Done()},
+			ran:        []string{"a1", "a2"},
+			conditions: map[string]string{"A": "False/Bad", "B": "Unknown/NotReached"},
+		},
+		"what is undecided stops, and is unknown": {
+			outcomes:   []phase.Outcome{phase.Done(), phase.Undecided("Asking", "asking"), phase.Done()},
+			ran:        []string{"a1", "a2"},
+			conditions: map[string]string{"A": "Unknown/Asking", "B": "Unknown/NotReached"},
+		},
+		"whatever it is, it is looked at within a time": {
+			outcomes:   []phase.Outcome{phase.DoneFor(time.Hour).Within(time.Minute), phase.Done().Within(0), phase.Block("Bad", errBroken).Within(2 * time.Minute)},
+			ran:        []string{"a1", "a2", "b"},
+			conditions: map[string]string{"A": "True/A", "B": "False/Bad"},
+			result:     ctrl.Result{RequeueAfter: time.Minute},
+		},
 		"a conflict is not shown": {
 			outcomes:   []phase.Outcome{phase.Done(), phase.Fail("Broken", conflict), phase.Done()},
 			ran:        []string{"a1", "a2"},
@@ -100,6 +121,17 @@ func TestRun(t *testing.T) {
 			g.Expect(result).To(Equal(tt.result))
 			g.Expect(summary(obj)).To(Equal(tt.conditions))
 		})
+	}
+}
+
+func TestWhatIsUndecidedKeepsWhatWasLastFound(t *testing.T) {
+	g := NewWithT(t)
+	obj := &infrav1.WorkspaceTemplateApply{}
+	var ran []string
+	for _, outcome := range []phase.Outcome{phase.Block("Bad", errBroken), phase.Undecided("Asking", "asking")} {
+		_, err := phase.Run(t.Context(), reporter(nil), obj, &[]string{}, []phase.Phase[*[]string]{step(&ran, "a", "A", outcome)})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(summary(obj)).To(Equal(map[string]string{"A": "False/Bad"}))
 	}
 }
 

@@ -34,6 +34,9 @@ type Options struct {
 	// InputsSecret is the name of the Secret that holds the inputs. Its owners
 	// and labels are given to what the run makes.
 	InputsSecret string
+	// ApplyRequest is what is noted with the outputs as complied with; "" notes
+	// nothing.
+	ApplyRequest string
 	// Dir is the run's own directory, absolute. It is created.
 	Dir string
 	// Tofu is the OpenTofu program, absolute.

@@ -98,6 +98,9 @@ func (r *run) outputsSecret(current *corev1.Secret, outputs, lock []byte, comple
 			secret.Annotations = map[string]string{}
 		}
 		secret.Annotations[infrav1.InputsDigestAnnotation] = r.result.InputsDigest
+		if r.ApplyRequest != "" {
+			secret.Annotations[infrav1.ApplyRequestAnnotation] = r.ApplyRequest
+		}
 	}
 	return secret
 }

@@ -73,7 +73,11 @@ func TestApplyAgainAndDestroy(t *testing.T) {
 	w.Expect(again.Plan).To(Equal(counts(0, 0, 0, 0)))
 	w.Expect(w.log()).NotTo(ContainSubstring("tofu apply"))
 
-	destroyed := w.run(ctx, "w-3", infrav1.OperationDestroy)
+	w.ApplyRequest = "now"
+	w.Expect(w.run(ctx, "w-3", infrav1.OperationApply).Phase).To(Equal(infrav1.RunSucceeded))
+	w.Expect(w.secret("w-outputs").Annotations).To(HaveKeyWithValue(infrav1.ApplyRequestAnnotation, "now"))
+
+	destroyed := w.run(ctx, "w-4", infrav1.OperationDestroy)
 	w.Expect(destroyed.Phase).To(Equal(infrav1.RunSucceeded))
 	w.Expect(destroyed.Plan).To(Equal(counts(0, 0, 1, 0)))
 	w.Expect(destroyed.StateEmpty).To(BeTrue())

@@ -9,6 +9,12 @@ const (
 	// InputsDigestAnnotation holds, on the Secret of a workspace's outputs, the
 	// digest of the inputs that they were made from.
 	InputsDigestAnnotation = "infrastructure.cluster.x-k8s.io/inputs-digest"
+
+	// ApplyRequestAnnotation on a WorkspaceTemplateApply asks for its module to
+	// be applied again although its inputs have not changed: once for each new
+	// value, of which the first 256 bytes count. A time (RFC 3339) is usual. On
+	// the Secret of the outputs it is the last value that was complied with.
+	ApplyRequestAnnotation = "infrastructure.cluster.x-k8s.io/apply-requested-at"
 )
 
 // WorkspaceTemplateReference names a WorkspaceTemplate.

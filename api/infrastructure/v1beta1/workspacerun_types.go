@@ -60,7 +60,15 @@ type WorkspaceRunSpec struct {
 	// +required
 	InputsRef InputsReference `json:"inputsRef,omitempty,omitzero"`
 
-	// attempt counts the runs with the same operation and inputs, from 1.
+	// applyRequest is the value of the annotation
+	// infrastructure.cluster.x-k8s.io/apply-requested-at that the run complies
+	// with.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	ApplyRequest string `json:"applyRequest,omitempty"`
+
+	// attempt counts the runs with the same operation, inputs and request, from 1.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	Attempt int32 `json:"attempt,omitempty"`

@@ -140,6 +140,14 @@ type WorkspaceTemplateApplyStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	LastRun string `json:"lastRun,omitempty"`
 
+	// lastHandledApplyRequest is the value of the annotation
+	// infrastructure.cluster.x-k8s.io/apply-requested-at for which a run has
+	// ended, well or not.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledApplyRequest string `json:"lastHandledApplyRequest,omitempty"`
+
 	// lastAppliedTime is when the last successful run ended.
 	// +optional
 	LastAppliedTime metav1.Time `json:"lastAppliedTime,omitempty,omitzero"`

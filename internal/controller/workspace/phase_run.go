@@ -19,6 +19,9 @@ import (
 const (
 	// ReasonApplying: a run is under way. Its end wakes us.
 	ReasonApplying = "Applying"
+	// ReasonRefreshing: the condition is true, and a run that the annotation
+	// apply-requested-at asked for is under way. Its end wakes us.
+	ReasonRefreshing = "Refreshing"
 	// ReasonDestroying: a run is destroying the infrastructure. Its end wakes us.
 	ReasonDestroying = "Destroying"
 	// ReasonInputsNotResolved: it is not known what is wanted; see the condition
@@ -45,6 +48,9 @@ func (r *Reconciler) run(ctx context.Context, s *scope) phase.Outcome {
 		// The outputs of an earlier success are still true.
 		return failure(observation.Failure).Proceed()
 	case engine.Running, engine.Gone:
+	}
+	if observation.Refreshing {
+		return phase.Note(ReasonRefreshing, underWay(observation))
 	}
 	return phase.Wait(ReasonApplying, underWay(observation), 0).Proceed()
 }
@@ -103,6 +109,9 @@ func (s *scope) record(observation engine.Observation) {
 	status := &s.workspace.Status
 	status.WorkspaceName = tfstate.Suffix(s.workspace.Namespace, s.workspace.Name)
 	status.LastRun = observation.Run
+	if observation.HandledRequest != "" {
+		status.LastHandledApplyRequest = observation.HandledRequest
+	}
 	if observation.OutputsSecret != "" {
 		status.OutputsSecretName = observation.OutputsSecret
 	}

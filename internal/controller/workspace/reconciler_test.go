@@ -33,6 +33,10 @@ func TestWhatTheEngineSaysIsShown(t *testing.T) {
 			observation: engine.Observation{State: engine.Running, Run: "w-2", Operation: infrav1.OperationApply, OutputsSecret: "w-outputs"},
 			conditions:  map[string]string{"Applied": "False/Applying", "OutputsStored": "True/OutputsStored"},
 		},
+		"a run that wants nothing new is under way": {
+			observation: engine.Observation{State: engine.Running, Refreshing: true, Run: "w-2", Operation: infrav1.OperationApply, OutputsSecret: "w-outputs"},
+			conditions:  map[string]string{"Applied": "True/Refreshing", "OutputsStored": "True/OutputsStored", "Ready": "True/Ready"},
+		},
 		"up to date": {
 			observation: engine.Observation{State: engine.UpToDate, Run: "w-1", OutputsSecret: "w-outputs"},
 			conditions:  map[string]string{"Applied": "True/Applied", "OutputsStored": "True/OutputsStored", "Ready": "True/Ready"},
@@ -87,6 +91,7 @@ func TestWhatIsKnownOfRunsIsKept(t *testing.T) {
 	applied := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	w.engine.observation.LastApplied = applied
 	w.engine.observation.Plan = &infrav1.PlanSummary{Add: ptr.To[int32](2)}
+	w.engine.observation.HandledRequest = "now"
 	w.reconcile()
 	// A later run that has not said anything takes nothing away.
 	w.engine.observation = engine.Observation{State: engine.Running, Run: "w-2"}
@@ -96,6 +101,7 @@ func TestWhatIsKnownOfRunsIsKept(t *testing.T) {
 	w.Expect(status.OutputsSecretName).To(Equal("w-outputs"))
 	w.Expect(status.LastAppliedTime.UTC()).To(Equal(applied))
 	w.Expect(status.Plan.Add).To(Equal(ptr.To[int32](2)))
+	w.Expect(status.LastHandledApplyRequest).To(Equal("now"))
 }
 
 func TestNothingIsWrittenAtRest(t *testing.T) {

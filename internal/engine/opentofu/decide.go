@@ -36,23 +36,42 @@ type decision struct {
 	wait time.Duration
 }
 
-// decideApply says what a workspace needs to become what the digest wants.
+// target is what a workspace is to become, or was made to be.
+type target struct {
+	// digest of the inputs; "" is none.
+	digest string
+	// request that was complied with, or is to be; "" is none.
+	request string
+}
+
+// meets tells whether what was made is what is wanted. Nobody wants a request to
+// be taken back.
+func (made target) meets(wanted target) bool {
+	return made.digest == wanted.digest && (wanted.request == "" || made.request == wanted.request)
+}
+
+// targetOf is what a run makes.
+func targetOf(run *infrav1.WorkspaceRun) target {
+	return target{digest: run.Spec.InputsRef.Digest, request: run.Spec.ApplyRequest}
+}
+
+// decideApply says what a workspace needs to become what is wanted.
 //
-// latest is its latest run, nil if there is none; applied is the digest of the
-// inputs that its outputs were made from, "" if there are none. A run is never
-// judged by the digest alone: after A, a failed B and A again, the world is
-// half B although the outputs are still A's.
-func decideApply(digest, applied string, latest *infrav1.WorkspaceRun, now time.Time) decision {
+// latest is its latest run, nil if there is none; applied is what its outputs
+// were made from, nothing if there are none. A run is never judged by the
+// outputs alone: after A, a failed B and A again, the world is half B although
+// the outputs are still A's.
+func decideApply(wanted, applied target, latest *infrav1.WorkspaceRun, now time.Time) decision {
 	switch {
-	case latest == nil && applied == digest:
+	case latest == nil && applied.meets(wanted):
 		return decision{action: nothing}
 	case latest == nil:
 		return decision{action: start, attempt: 1}
 	case !latest.Ended():
 		return decision{action: await}
-	case latest.Spec.Operation != infrav1.OperationApply || latest.Spec.InputsRef.Digest != digest:
+	case latest.Spec.Operation != infrav1.OperationApply || !targetOf(latest).meets(wanted):
 		return decision{action: start, attempt: 1}
-	case latest.Status.Phase == infrav1.RunSucceeded && applied == digest:
+	case latest.Status.Phase == infrav1.RunSucceeded && applied.digest == wanted.digest:
 		return decision{action: nothing}
 	case latest.Status.Phase == infrav1.RunSucceeded && latest.Spec.Attempt == 1:
 		// The outputs were deleted or replaced: make them again, at once. Somebody

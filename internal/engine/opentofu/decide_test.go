@@ -20,12 +20,13 @@ type past struct {
 	attempt   int32
 	phase     infrav1.RunPhase
 	kind      infrav1.FailureKind
+	request   string
 }
 
 func (p past) run() *infrav1.WorkspaceRun {
 	return &infrav1.WorkspaceRun{
 		Spec: infrav1.WorkspaceRunSpec{
-			Operation: p.operation, Attempt: p.attempt, InputsRef: infrav1.InputsReference{Digest: p.digest},
+			Operation: p.operation, Attempt: p.attempt, InputsRef: infrav1.InputsReference{Digest: p.digest}, ApplyRequest: p.request,
 		},
 		Status: infrav1.WorkspaceRunStatus{Phase: p.phase, FailureKind: p.kind, CompletionTime: metav1.NewTime(noon)},
 	}
@@ -48,32 +49,32 @@ func TestDecideApply(t *testing.T) {
 		"nothing has ever run":            {want: decision{action: start, attempt: 1}},
 		"the runs are gone, not the rest": {applied: "A", want: decision{action: nothing}},
 		"made from others, runs gone":     {applied: "B", want: decision{action: start, attempt: 1}},
-		"not started":                     {latest: &past{applying, "A", 1, "", ""}, want: decision{action: await}},
-		"running":                         {latest: &past{applying, "A", 1, infrav1.RunRunning, ""}, want: decision{action: await}},
-		"running with others":             {latest: &past{applying, "B", 1, infrav1.RunRunning, ""}, applied: "A", want: decision{action: await}},
-		"up to date":                      {latest: &past{applying, "A", 3, infrav1.RunSucceeded, ""}, applied: "A", want: decision{action: nothing}},
-		"changed":                         {latest: &past{applying, "B", 3, infrav1.RunSucceeded, ""}, applied: "B", want: decision{action: start, attempt: 1}},
+		"not started":                     {latest: &past{applying, "A", 1, "", "", ""}, want: decision{action: await}},
+		"running":                         {latest: &past{applying, "A", 1, infrav1.RunRunning, "", ""}, want: decision{action: await}},
+		"running with others":             {latest: &past{applying, "B", 1, infrav1.RunRunning, "", ""}, applied: "A", want: decision{action: await}},
+		"up to date":                      {latest: &past{applying, "A", 3, infrav1.RunSucceeded, "", ""}, applied: "A", want: decision{action: nothing}},
+		"changed":                         {latest: &past{applying, "B", 3, infrav1.RunSucceeded, "", ""}, applied: "B", want: decision{action: start, attempt: 1}},
 		"changed and back after a failure": {
-			latest: &past{applying, "B", 1, infrav1.RunFailed, config}, applied: "A", want: decision{action: start, attempt: 1}},
+			latest: &past{applying, "B", 1, infrav1.RunFailed, config, ""}, applied: "A", want: decision{action: start, attempt: 1}},
 		"changed after a failure that may pass": {
-			latest: &past{applying, "B", 9, infrav1.RunFailed, transient}, want: decision{action: start, attempt: 1}},
+			latest: &past{applying, "B", 9, infrav1.RunFailed, transient, ""}, want: decision{action: start, attempt: 1}},
 		"the way back failed": {
-			latest: &past{applying, "A", 1, infrav1.RunFailed, transient}, applied: "A",
+			latest: &past{applying, "A", 1, infrav1.RunFailed, transient, ""}, applied: "A",
 			want: decision{action: retryLater, attempt: 2, wait: 30 * time.Second}},
 		"the way back was lost": {
-			latest: &past{applying, "A", 1, infrav1.RunLost, transient}, applied: "A", want: decision{action: start, attempt: 2}},
-		"the outputs are gone": {latest: &past{applying, "A", 1, infrav1.RunSucceeded, ""}, want: decision{action: start, attempt: 2}},
+			latest: &past{applying, "A", 1, infrav1.RunLost, transient, ""}, applied: "A", want: decision{action: start, attempt: 2}},
+		"the outputs are gone": {latest: &past{applying, "A", 1, infrav1.RunSucceeded, "", ""}, want: decision{action: start, attempt: 2}},
 		"the outputs are gone again": {
-			latest: &past{applying, "A", 2, infrav1.RunSucceeded, ""}, want: decision{action: retryLater, attempt: 3, wait: time.Minute}},
-		"after a destroy":      {latest: &past{destroying, "A", 1, infrav1.RunSucceeded, ""}, applied: "A", want: decision{action: start, attempt: 1}},
-		"failed by its inputs": {latest: &past{applying, "A", 1, infrav1.RunFailed, config}, elapsed: 24 * time.Hour, want: decision{action: giveUp}},
-		"failed just now":      {latest: &past{applying, "A", 1, infrav1.RunFailed, transient}, want: decision{action: retryLater, attempt: 2, wait: 30 * time.Second}},
+			latest: &past{applying, "A", 2, infrav1.RunSucceeded, "", ""}, want: decision{action: retryLater, attempt: 3, wait: time.Minute}},
+		"after a destroy":      {latest: &past{destroying, "A", 1, infrav1.RunSucceeded, "", ""}, applied: "A", want: decision{action: start, attempt: 1}},
+		"failed by its inputs": {latest: &past{applying, "A", 1, infrav1.RunFailed, config, ""}, elapsed: 24 * time.Hour, want: decision{action: giveUp}},
+		"failed just now":      {latest: &past{applying, "A", 1, infrav1.RunFailed, transient, ""}, want: decision{action: retryLater, attempt: 2, wait: 30 * time.Second}},
 		"failed a while ago": {
-			latest: &past{applying, "A", 2, infrav1.RunFailed, transient}, elapsed: 20 * time.Second,
+			latest: &past{applying, "A", 2, infrav1.RunFailed, transient, ""}, elapsed: 20 * time.Second,
 			want: decision{action: retryLater, attempt: 3, wait: 40 * time.Second}},
-		"failed long ago": {latest: &past{applying, "A", 2, infrav1.RunFailed, transient}, elapsed: time.Minute, want: decision{action: start, attempt: 3}},
-		"lost":            {latest: &past{applying, "A", 1, infrav1.RunLost, transient}, want: decision{action: start, attempt: 2}},
-		"lost again":      {latest: &past{applying, "A", 2, infrav1.RunLost, transient}, want: decision{action: retryLater, attempt: 3, wait: time.Minute}},
+		"failed long ago": {latest: &past{applying, "A", 2, infrav1.RunFailed, transient, ""}, elapsed: time.Minute, want: decision{action: start, attempt: 3}},
+		"lost":            {latest: &past{applying, "A", 1, infrav1.RunLost, transient, ""}, want: decision{action: start, attempt: 2}},
+		"lost again":      {latest: &past{applying, "A", 2, infrav1.RunLost, transient, ""}, want: decision{action: retryLater, attempt: 3, wait: time.Minute}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +82,37 @@ func TestDecideApply(t *testing.T) {
 			if tt.latest != nil {
 				latest = tt.latest.run()
 			}
-			NewWithT(t).Expect(decideApply("A", tt.applied, latest, noon.Add(tt.elapsed))).To(Equal(tt.want))
+			NewWithT(t).Expect(decideApply(target{digest: "A"}, target{digest: tt.applied}, latest, noon.Add(tt.elapsed))).To(Equal(tt.want))
+		})
+	}
+}
+
+func TestDecideApplyAgain(t *testing.T) {
+	succeeded := func(request string) *past { return &past{applying, "A", 1, infrav1.RunSucceeded, "", request} }
+	tests := map[string]struct {
+		wanted  string
+		applied target
+		latest  *past
+		want    decision
+	}{
+		"asked for the first time":                     {"r1", target{"A", ""}, succeeded(""), decision{action: start, attempt: 1}},
+		"complied with":                                {"r1", target{"A", "r1"}, succeeded("r1"), decision{action: nothing}},
+		"asked once more":                              {"r2", target{"A", "r1"}, succeeded("r1"), decision{action: start, attempt: 1}},
+		"nobody asks any more":                         {"", target{"A", "r1"}, succeeded("r1"), decision{action: nothing}},
+		"complied with, runs gone":                     {"r1", target{"A", "r1"}, nil, decision{action: nothing}},
+		"not complied with":                            {"r1", target{"A", ""}, nil, decision{action: start, attempt: 1}},
+		"under way":                                    {"r2", target{"A", ""}, &past{applying, "A", 1, infrav1.RunRunning, "", "r1"}, decision{action: await}},
+		"asked again after a failure":                  {"r2", target{"A", ""}, &past{applying, "A", 5, infrav1.RunFailed, config, "r1"}, decision{action: start, attempt: 1}},
+		"failed by its inputs":                         {"r1", target{"A", ""}, &past{applying, "A", 1, infrav1.RunFailed, config, "r1"}, decision{action: giveUp}},
+		"not stored by a runner that knew no requests": {"r1", target{"A", ""}, succeeded("r1"), decision{action: nothing}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var latest *infrav1.WorkspaceRun
+			if tt.latest != nil {
+				latest = tt.latest.run()
+			}
+			NewWithT(t).Expect(decideApply(target{"A", tt.wanted}, tt.applied, latest, noon)).To(Equal(tt.want))
 		})
 	}
 }
@@ -95,26 +126,26 @@ func TestDecideDestroy(t *testing.T) {
 		with    string
 	}{
 		"no run left":                 {digests: []string{"A"}, want: decision{action: start, attempt: 1}, with: "A"},
-		"after an apply":              {latest: &past{applying, "B", 4, infrav1.RunFailed, config}, digests: []string{"A", "B"}, want: decision{action: start, attempt: 1}, with: "A"},
-		"an apply is under way":       {latest: &past{applying, "A", 1, infrav1.RunRunning, ""}, digests: []string{"A"}, want: decision{action: await}},
-		"a destroy is under way":      {latest: &past{destroying, "A", 1, infrav1.RunRunning, ""}, digests: []string{"A"}, want: decision{action: await}},
-		"awaited also without inputs": {latest: &past{destroying, "A", 1, infrav1.RunRunning, ""}, want: decision{action: await}},
-		"no inputs":                   {latest: &past{applying, "A", 1, infrav1.RunSucceeded, ""}, want: decision{action: giveUp}},
-		"failed with the first":       {latest: &past{destroying, "A", 1, infrav1.RunFailed, config}, digests: []string{"A", "B"}, want: decision{action: start, attempt: 2}, with: "B"},
+		"after an apply":              {latest: &past{applying, "B", 4, infrav1.RunFailed, config, ""}, digests: []string{"A", "B"}, want: decision{action: start, attempt: 1}, with: "A"},
+		"an apply is under way":       {latest: &past{applying, "A", 1, infrav1.RunRunning, "", ""}, digests: []string{"A"}, want: decision{action: await}},
+		"a destroy is under way":      {latest: &past{destroying, "A", 1, infrav1.RunRunning, "", ""}, digests: []string{"A"}, want: decision{action: await}},
+		"awaited also without inputs": {latest: &past{destroying, "A", 1, infrav1.RunRunning, "", ""}, want: decision{action: await}},
+		"no inputs":                   {latest: &past{applying, "A", 1, infrav1.RunSucceeded, "", ""}, want: decision{action: giveUp}},
+		"failed with the first":       {latest: &past{destroying, "A", 1, infrav1.RunFailed, config, ""}, digests: []string{"A", "B"}, want: decision{action: start, attempt: 2}, with: "B"},
 		"failed with the last": {
-			latest: &past{destroying, "B", 2, infrav1.RunFailed, config}, digests: []string{"A", "B"},
+			latest: &past{destroying, "B", 2, infrav1.RunFailed, config, ""}, digests: []string{"A", "B"},
 			want: decision{action: retryLater, attempt: 3, wait: time.Minute}, with: "A"},
 		"failed with all, long ago": {
-			latest: &past{destroying, "B", 2, infrav1.RunFailed, config}, digests: []string{"A", "B"}, elapsed: time.Minute,
+			latest: &past{destroying, "B", 2, infrav1.RunFailed, config, ""}, digests: []string{"A", "B"}, elapsed: time.Minute,
 			want: decision{action: start, attempt: 3}, with: "A"},
 		"failed with the only ones": {
-			latest: &past{destroying, "A", 1, infrav1.RunFailed, config}, digests: []string{"A"},
+			latest: &past{destroying, "A", 1, infrav1.RunFailed, config, ""}, digests: []string{"A"},
 			want: decision{action: retryLater, attempt: 2, wait: 30 * time.Second}, with: "A"},
 		"failed with inputs that are gone": {
-			latest: &past{destroying, "C", 1, infrav1.RunFailed, transient}, digests: []string{"A", "B"},
+			latest: &past{destroying, "C", 1, infrav1.RunFailed, transient, ""}, digests: []string{"A", "B"},
 			want: decision{action: retryLater, attempt: 2, wait: 30 * time.Second}, with: "A"},
 		"ended well, yet resources are left": {
-			latest: &past{destroying, "A", 1, infrav1.RunSucceeded, ""}, digests: []string{"A", "B"},
+			latest: &past{destroying, "A", 1, infrav1.RunSucceeded, "", ""}, digests: []string{"A", "B"},
 			want: decision{action: retryLater, attempt: 2, wait: 30 * time.Second}, with: "A"},
 	}
 	for name, tt := range tests {

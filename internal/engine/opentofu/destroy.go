@@ -94,7 +94,7 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 				return engine.Observation{}, err
 			}
 		}
-		if latest, _, err = e.startRun(ctx, workspace, latest, infrav1.OperationDestroy, digest, next.attempt); err != nil {
+		if latest, _, err = e.startRun(ctx, workspace, latest, infrav1.OperationDestroy, target{digest: digest}, next.attempt); err != nil {
 			return engine.Observation{}, err
 		}
 		if err := e.pruneDestroys(ctx, runs); err != nil {
@@ -117,11 +117,11 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 // the applies, latest first. Destroys do not count, so that each of them finds
 // the same order.
 func (e *Engine) destroyDigests(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, runs []infrav1.WorkspaceRun) ([]string, error) {
-	applied, err := e.appliedDigest(ctx, workspace)
+	applied, err := e.applied(ctx, workspace)
 	if err != nil {
 		return nil, err
 	}
-	wanted := []string{applied}
+	wanted := []string{applied.digest}
 	if in != nil {
 		wanted = append(wanted, in.Digest)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,28 +45,54 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	if err != nil {
 		return engine.Observation{}, err
 	}
-	applied, err := e.appliedDigest(ctx, workspace)
+	applied, err := e.applied(ctx, workspace)
 	if err != nil {
 		return engine.Observation{}, err
 	}
-	latest := last(runs)
+	latest, request := last(runs), requestOf(workspace)
 	next := decision{action: nothing}
 	switch {
 	case in != nil:
-		next = decideApply(in.Digest, applied, latest, e.Now())
+		next = decideApply(target{in.Digest, request}, applied, latest, e.Now())
 	case latest != nil && !latest.Ended():
 		next.action = await
 	}
 	if next.action == start {
-		if latest, err = e.apply(ctx, workspace, *in, applied, runs, next.attempt); err != nil {
+		if latest, err = e.apply(ctx, workspace, *in, applied.digest, runs, next.attempt); err != nil {
 			return engine.Observation{}, err
 		}
 	}
 	observation := observe(next, latest, runs)
-	if applied != "" {
+	if applied.digest != "" {
 		observation.OutputsSecret = runner.OutputsName(workspace.Name)
 	}
+	switch observation.State {
+	case engine.Running:
+		observation.Refreshing = in != nil && applied.digest == in.Digest && refreshes(latest, runs, in.Digest)
+	case engine.UpToDate, engine.Failed:
+		if in != nil {
+			observation.HandledRequest = request
+		}
+	case engine.Gone:
+	}
 	return observation, nil
+}
+
+// refreshes tells whether a run makes nothing else than the run before it has
+// made well.
+func refreshes(run *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun, digest string) bool {
+	before := last(slices.DeleteFunc(slices.Clone(runs), func(other infrav1.WorkspaceRun) bool { return other.Name == run.Name }))
+	return before != nil && before.Spec.Operation == infrav1.OperationApply && before.Status.Phase == infrav1.RunSucceeded &&
+		before.Spec.InputsRef.Digest == digest && run.Spec.InputsRef.Digest == digest
+}
+
+// maxRequest is how much of a request counts, in bytes.
+const maxRequest = 256
+
+// requestOf is what the annotation asks for.
+func requestOf(workspace *infrav1.WorkspaceTemplateApply) string {
+	request := workspace.Annotations[infrav1.ApplyRequestAnnotation]
+	return strings.ToValidUTF8(request[:min(len(request), maxRequest)], "")
 }
 
 // apply starts an applying run after those there are, and returns it.
@@ -75,7 +102,7 @@ func (e *Engine) apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	if err := e.storeInputs(ctx, workspace, in); err != nil {
 		return nil, err
 	}
-	run, started, err := e.startRun(ctx, workspace, last(runs), infrav1.OperationApply, in.Digest, attempt)
+	run, started, err := e.startRun(ctx, workspace, last(runs), infrav1.OperationApply, target{in.Digest, requestOf(workspace)}, attempt)
 	if err != nil || !started {
 		return run, err
 	}
@@ -87,7 +114,7 @@ func (e *Engine) apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 // one of that name already, latest came from a stale cache; that run wakes us
 // when the cache sees it.
 func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun,
-	operation infrav1.Operation, digest string, attempt int32,
+	operation infrav1.Operation, to target, attempt int32,
 ) (*infrav1.WorkspaceRun, bool, error) {
 	name, err := e.nextName(ctx, workspace, latest)
 	if err != nil {
@@ -96,10 +123,11 @@ func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTempl
 	run := &infrav1.WorkspaceRun{
 		ObjectMeta: owned(workspace, name),
 		Spec: infrav1.WorkspaceRunSpec{
-			ApplyName: workspace.Name,
-			Operation: operation,
-			InputsRef: infrav1.InputsReference{Name: inputsName(workspace.Name, digest), Digest: digest},
-			Attempt:   attempt,
+			ApplyName:    workspace.Name,
+			Operation:    operation,
+			InputsRef:    infrav1.InputsReference{Name: inputsName(workspace.Name, to.digest), Digest: to.digest},
+			ApplyRequest: to.request,
+			Attempt:      attempt,
 		},
 	}
 	err = e.Client.Create(ctx, run)

@@ -2,6 +2,7 @@ package opentofu
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,4 +201,27 @@ func TestReleaseKeepsTheState(t *testing.T) {
 	w.Expect(w.runs()).To(BeEmpty())
 	w.Expect(w.secrets()).To(Equal([]string{w.stateName()}))
 	w.Expect(w.has(w.leaseName(), &coordinationv1.Lease{})).To(BeTrue())
+}
+
+func TestAnApplyCanBeAskedForAgain(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.succeed("w-1")
+	for _, ask := range []struct{ request, run string }{{"2026-01-02T12:00:00Z", "w-2"}, {"at once", "w-3"}} {
+		w.workspace.Annotations = map[string]string{infrav1.ApplyRequestAnnotation: ask.request}
+		refreshing := withOutputs(running(ask.run, applying))
+		refreshing.Refreshing = true
+		w.Expect(w.apply("A")).To(Equal(refreshing), "nothing else is wanted than what is there")
+		w.Expect(w.run(ask.run).Spec.ApplyRequest).To(Equal(ask.request))
+		w.Expect(w.apply("A")).To(Equal(refreshing))
+		w.succeed(ask.run)
+		handled := withOutputs(engine.Observation{State: engine.UpToDate, Run: ask.run, Operation: applying, HandledRequest: ask.request})
+		w.Expect(w.apply("A")).To(Equal(handled), "once for each request")
+	}
+	w.Expect(w.apply("B")).To(Equal(withOutputs(running("w-4", applying))), "other inputs are no refresh")
+	w.fail("w-4", config, "Broken")
+	w.Expect(w.apply("B").HandledRequest).To(Equal("at once"), "well or not")
+	w.workspace.Annotations = map[string]string{infrav1.ApplyRequestAnnotation: strings.Repeat("é", 200)}
+	w.apply("B")
+	w.Expect(w.run("w-5").Spec.ApplyRequest).To(Equal(strings.Repeat("é", 128)))
 }

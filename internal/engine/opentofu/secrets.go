@@ -24,18 +24,18 @@ func workspaceLabels(workspace *infrav1.WorkspaceTemplateApply) map[string]strin
 	return map[string]string{infrav1.WorkspaceLabel: format.MustFormatValue(workspace.Name)}
 }
 
-// appliedDigest returns the digest of the inputs that the outputs of a
-// workspace were made from; "" if there are none.
-func (e *Engine) appliedDigest(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (string, error) {
+// applied returns what the outputs of a workspace were made from; nothing if
+// there are none.
+func (e *Engine) applied(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (target, error) {
 	outputs := secretMetadata()
 	key := client.ObjectKey{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}
 	if err := e.Live.Get(ctx, key, outputs); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			return "", nil
+			return target{}, nil
 		}
-		return "", fmt.Errorf("reading the outputs of the last run: %w", err)
+		return target{}, fmt.Errorf("reading the outputs of the last run: %w", err)
 	}
-	return outputs.Annotations[infrav1.InputsDigestAnnotation], nil
+	return target{outputs.Annotations[infrav1.InputsDigestAnnotation], outputs.Annotations[infrav1.ApplyRequestAnnotation]}, nil
 }
 
 // storeInputs writes the inputs of a run to a Secret. Its name is made from

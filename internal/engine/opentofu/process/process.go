@@ -198,6 +198,7 @@ func (e *Executor) arguments(run *infrav1.WorkspaceRun, dir string) []string {
 		"--run=" + run.Name,
 		"--operation=" + string(run.Spec.Operation),
 		"--inputs-secret=" + run.Spec.InputsRef.Name,
+		"--apply-request=" + run.Spec.ApplyRequest,
 		"--dir=" + dir,
 		fmt.Sprintf("--lock-fd=%d", inheritedLock),
 	}, e.options.Args...)

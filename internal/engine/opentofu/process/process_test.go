@@ -108,7 +108,8 @@ func TestARunIsCarriedOutOnce(t *testing.T) {
 	s.Expect(s.ensure().State).To(Equal(opentofu.ExecutionRunning))
 	said, tell, _ := s.answer()
 	s.Expect(said.Args).To(Equal([]string{
-		"--namespace=n", "--workspace=w", "--run=w-1", "--operation=Apply", "--inputs-secret=i", "--dir=" + s.dir(), "--lock-fd=3", "--tofu=/usr/bin/tofu",
+		"--namespace=n", "--workspace=w", "--run=w-1", "--operation=Apply", "--inputs-secret=i",
+		"--apply-request=", "--dir=" + s.dir(), "--lock-fd=3", "--tofu=/usr/bin/tofu",
 	}))
 	s.Expect(said.Session).To(Equal(said.PID), "it outlives us")
 	s.Expect(s.held()).To(BeTrue())
