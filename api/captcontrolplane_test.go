@@ -45,6 +45,36 @@ spec:
 	})
 }
 
+func TestKubeconfigOfACAPTControlPlane(t *testing.T) {
+	const (
+		kept = "kubeconfig.clusterRole cannot be changed: the ServiceAccount is bound to it"
+		life = "tokenLifetime must be between 10m and 8760h"
+	)
+	check(t, captControlPlane, map[string]try{
+		"everything": {set: `
+spec:
+  kubeconfig: {credential: ServiceAccountToken, verify: Connect, clusterRole: edit, tokenLifetime: 10m, insecureSkipTLSVerify: Allow}`},
+		"nothing":              {set: "spec: {kubeconfig: {}}", refused: "spec.kubeconfig in body should have at least 1 properties"},
+		"another credential":   {set: "spec: {kubeconfig: {credential: Exec}}", refused: "spec.kubeconfig.credential: Unsupported value"},
+		"another verification": {set: "spec: {kubeconfig: {verify: Never}}", refused: "spec.kubeconfig.verify: Unsupported value"},
+		"half a yes":           {set: "spec: {kubeconfig: {insecureSkipTLSVerify: yes}}", refused: "spec.kubeconfig.insecureSkipTLSVerify"},
+		"a token without asking": {set: "spec: {kubeconfig: {credential: ServiceAccountToken, verify: Static}}",
+			refused: "credential ServiceAccountToken needs an API server that can be asked: verify must not be Static"},
+		"static":         {set: "spec: {kubeconfig: {credential: Auto, verify: Static}}"},
+		"a short life":   {set: "spec: {kubeconfig: {tokenLifetime: 9m59s}}", refused: life},
+		"a long life":    {set: "spec: {kubeconfig: {tokenLifetime: 8761h}}", refused: life},
+		"no life at all": {set: "spec: {kubeconfig: {tokenLifetime: soon}}", refused: "spec.kubeconfig.tokenLifetime"},
+
+		"settings later":                   {then: "spec: {kubeconfig: {credential: Outputs}}"},
+		"the role of always, said later":   {then: "spec: {kubeconfig: {clusterRole: cluster-admin}}"},
+		"another role later":               {then: "spec: {kubeconfig: {clusterRole: edit}}", refused: kept},
+		"another role":                     {set: "spec: {kubeconfig: {clusterRole: edit}}", then: "spec: {kubeconfig: {clusterRole: view}}", refused: kept},
+		"no role any more":                 {set: "spec: {kubeconfig: {clusterRole: edit}}", then: "spec: {kubeconfig: null}", refused: kept},
+		"another life of the same role":    {set: "spec: {kubeconfig: {clusterRole: edit}}", then: "spec: {kubeconfig: {tokenLifetime: 1h}}"},
+		"the role of always, not said now": {set: "spec: {kubeconfig: {clusterRole: cluster-admin}}", then: "spec: {kubeconfig: null}"},
+	})
+}
+
 func TestVersionOfACAPTControlPlane(t *testing.T) {
 	tries := map[string]try{
 		"none": {set: "spec: {version: null}", refused: "spec.version: Required value"},

@@ -3,6 +3,7 @@ package contract
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // ControlPlane is what a control plane module gives: a whole kubeconfig or enough parts of one,
@@ -18,6 +19,8 @@ type ControlPlane struct {
 	ClientCertificate, ClientKey []byte
 	// Token is a bearer token. It may be there beside a certificate.
 	Token string
+	// Expiration is when the credential ends, if the module says so; else zero.
+	Expiration time.Time
 	// KubernetesVersion is what the module says really runs, as it writes it ("1.34",
 	// "v1.34.1+k3s1"); empty if it does not say.
 	KubernetesVersion string
@@ -37,15 +40,25 @@ func (o Outputs) ControlPlane(mapping map[string]string) (ControlPlane, error) {
 	if err != nil {
 		return ControlPlane{}, err
 	}
+	expiration, err := l.value(NameExpiration)
+	if err != nil {
+		return ControlPlane{}, err
+	}
+	plane, err := l.credential()
+	plane.KubernetesVersion = string(version)
+	plane.Expiration, _ = time.Parse(time.RFC3339, string(expiration)) // read before, or not there
+	return plane, err
+}
+
+// credential returns a whole kubeconfig or the parts of one.
+func (l lookup) credential() (ControlPlane, error) {
 	if len(l.mapped(partNames...)) == 0 {
 		file, err := l.value(NameKubeconfig)
 		if err != nil || file != nil {
-			return ControlPlane{Kubeconfig: file, KubernetesVersion: string(version)}, err
+			return ControlPlane{Kubeconfig: file}, err
 		}
 	}
-	plane, err := l.parts()
-	plane.KubernetesVersion = string(version)
-	return plane, err
+	return l.parts()
 }
 
 func (l lookup) parts() (ControlPlane, error) {

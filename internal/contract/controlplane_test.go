@@ -2,6 +2,7 @@ package contract
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 )
@@ -53,6 +54,8 @@ func TestControlPlaneOfKnownModules(t *testing.T) {
 			mapping: map[string]string{"kubeconfig": "kubeconfig[0].config_file"}, want: whole},
 		"a key beside a token":        {values: map[string]any{"endpoint": "h", "token": "hush-hush-token", "client_key": keyPEM, "ca_certificate": certificatePEM}, want: withToken},
 		"a version of something else": {values: map[string]any{"kubeconfig": kubeconfigYAML, "version": "edition 7"}, want: whole},
+		"with its end": {values: map[string]any{"kubeconfig": kubeconfigYAML, "kubeconfig_expiration": "2026-01-02T15:04:05+01:00\n"},
+			want: ControlPlane{Kubeconfig: []byte(kubeconfigYAML), Expiration: time.Date(2026, 1, 2, 15, 4, 5, 0, time.FixedZone("", 3600))}},
 		"public certificate": {values: map[string]any{"endpoint": "https://h", "token": "hush-hush-token"},
 			want: ControlPlane{Endpoint: "https://h", Token: "hush-hush-token"}},
 	} {
@@ -118,7 +121,7 @@ func TestControlPlaneRefuses(t *testing.T) {
 		"CA is a key":                {map[string]any{"endpoint": "h", "token": "t", "ca_certificate": keyPEM}, nil, ReasonOutputInvalid, []string{`"ca_certificate"`, "PEM certificates"}},
 		"key is a certificate":       {map[string]any{"endpoint": "h", "client_certificate": certificatePEM, "client_key": b64(certificatePEM)}, nil, ReasonOutputInvalid, []string{`"client_key"`, "private key"}},
 		"token with a line break":    {map[string]any{"endpoint": "h", "token": "hush-hush\nmore"}, nil, ReasonOutputInvalid, []string{`"token"`, "white space"}},
-		"unknown name":               {nil, map[string]string{"kubeconfg": "x"}, ReasonOutputMappingInvalid, []string{`"kubeconfg"`, "kubeconfig, kubernetes_version"}},
+		"unknown name":               {nil, map[string]string{"kubeconfg": "x"}, ReasonOutputMappingInvalid, []string{`"kubeconfg"`, "kubeconfig, kubeconfig_expiration, kubernetes_version"}},
 		"malformed path":             {nil, map[string]string{"kubeconfig": "a[b]"}, ReasonOutputMappingInvalid, []string{`"a[b]"`, "spec.outputs.kubeconfig"}},
 		"kubeconfig and a part":      {nil, map[string]string{"kubeconfig": "a", "token": "b"}, ReasonOutputMappingInvalid, []string{"token"}},
 		"mapped and missing":         {map[string]any{"b": "x", "kubeconfig": kubeconfigYAML}, map[string]string{"kubeconfig": "a"}, ReasonOutputMissing, []string{`"a"`, "outputs b, kubeconfig"}},
@@ -127,7 +130,8 @@ func TestControlPlaneRefuses(t *testing.T) {
 			ReasonOutputMissing, []string{`"a.row"`, "holds texts at a.raw."}},
 		"mapped to a block": {map[string]any{"a": map[string]any{"raw": kubeconfigYAML}}, map[string]string{"kubeconfig": "a"},
 			ReasonOutputInvalid, []string{"holds texts at a.raw."}},
-		"mapped to no version": {map[string]any{"v": "hush-hush"}, map[string]string{"kubernetes_version": "v"}, ReasonOutputInvalid, []string{"v1.34.1"}},
+		"an end that is no time": {map[string]any{"kubeconfig": kubeconfigYAML, "kubeconfig_expiration": "hush-hush"}, nil, ReasonOutputInvalid, []string{"kubeconfig_expiration", "RFC 3339"}},
+		"mapped to no version":   {map[string]any{"v": "hush-hush"}, map[string]string{"kubernetes_version": "v"}, ReasonOutputInvalid, []string{"v1.34.1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := outputs(t, tc.values)
@@ -149,7 +153,8 @@ func TestManyOutputsAreNotAllListed(t *testing.T) {
 
 func TestEveryAcceptedName(t *testing.T) {
 	sample := map[string]string{NameKubeconfig: kubeconfigYAML, NameEndpoint: "h", NameClusterCACertificate: certificatePEM,
-		NameClientCertificate: certificatePEM, NameClientKey: keyPEM, NameToken: "t", NameKubernetesVersion: "v1.34.1"}
+		NameClientCertificate: certificatePEM, NameClientKey: keyPEM, NameToken: "t", NameKubernetesVersion: "v1.34.1",
+		NameExpiration: "2026-01-02T15:04:05Z"}
 	for _, contractName := range ControlPlaneNames() {
 		NewWithT(t).Expect(accepted[contractName][0]).To(Equal(contractName))
 		for _, name := range accepted[contractName] {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -31,6 +32,7 @@ var expected = map[string]expectation{
 	NameClientKey:            {"a PEM private key, plain or base64", plainOrBase64(isPEM("PRIVATE KEY"))},
 	NameToken:                {"a bearer token without white space, plain", readToken},
 	NameKubernetesVersion:    {"a Kubernetes version such as v1.34.1", readVersion},
+	NameExpiration:           {"a time such as 2026-01-02T15:04:05Z (RFC 3339)", readTime},
 }
 
 // plainOrBase64 is the rule for encodings: the text itself if it is what was expected, else what
@@ -93,6 +95,12 @@ func readToken(text string) ([]byte, bool) {
 	return []byte(text), text != "" && len(text) <= maxText && !strings.ContainsFunc(text, func(r rune) bool {
 		return r <= ' ' || r > '~'
 	})
+}
+
+func readTime(text string) ([]byte, bool) {
+	text = strings.TrimSpace(text)
+	_, err := time.Parse(time.RFC3339, text)
+	return []byte(text), err == nil
 }
 
 var versionPattern = regexp.MustCompile(`^v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+.][0-9A-Za-z.+-]+)?$`)

@@ -14,6 +14,7 @@ const (
 	NameClientKey            = "client_key"
 	NameToken                = "token"
 	NameKubernetesVersion    = "kubernetes_version"
+	NameExpiration           = "kubeconfig_expiration"
 )
 
 // partNames are the names that make a kubeconfig together.
@@ -74,6 +75,9 @@ var accepted = map[string][]string{
 		"kubernetes_cluster_version", // Civo modules
 		"master_version",             // GKE
 		"version",
+	},
+	NameExpiration: {
+		NameExpiration,
 	},
 }
 

@@ -21,6 +21,14 @@ type Candidate struct {
 	// Kubeconfig is a whole file, YAML or JSON. If it is set, Parts is not looked at.
 	Kubeconfig []byte
 	Parts
+	// Made is when the candidate was made, for a credential that does not tell since when it is good;
+	// zero means that it is not known.
+	Made time.Time
+	// Ends is when the credential ends by the word of whoever gives it; zero means that there is no
+	// word. What the credential itself says counts if that is earlier.
+	Ends time.Time
+	// AllowInsecure accepts a whole file with insecure-skip-tls-verify.
+	AllowInsecure bool
 }
 
 // Parts are what a kubeconfig is made of.
@@ -36,15 +44,28 @@ type Parts struct {
 	ClientCertificate, ClientKey []byte
 	// Token is a bearer token.
 	Token string
+
+	// insecure is insecure-skip-tls-verify, which only a whole file can have.
+	insecure bool
 }
 
 // Judge decides whether a candidate may be published and takes it apart. now is the time that
 // validity is judged at. The error is an *Error.
 func Judge(c Candidate, now time.Time) (*Kubeconfig, error) {
+	examined, err := Examine(c, now)
+	if err != nil {
+		return nil, err
+	}
+	return examined.Kubeconfig(now)
+}
+
+// Examine judges a candidate as Judge does, except for whether its credential is valid now: the
+// server and its CA can be of use when the credential has ended. The error is an *Error.
+func Examine(c Candidate, now time.Time) (*Examined, error) {
 	parts := c.Parts
 	if len(c.Kubeconfig) > 0 {
 		var err error
-		if parts, err = parse(c.Kubeconfig); err != nil {
+		if parts, err = parse(c.Kubeconfig, c.AllowInsecure); err != nil {
 			return nil, err
 		}
 	}
@@ -62,12 +83,16 @@ func Judge(c Candidate, now time.Time) (*Kubeconfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	kc, err := judgeCredential(parts, now)
+	if parts.insecure {
+		ca = nil // client-go refuses a file that has both
+	}
+	kc, valid, err := judgeCredential(parts)
 	if err != nil {
 		return nil, err
 	}
-	kc.Server, kc.TLSServerName, kc.CA = server, parts.TLSServerName, ca
-	return kc, nil
+	kc.Server, kc.TLSServerName, kc.CA, kc.Insecure = server, parts.TLSServerName, ca, parts.insecure
+	kc.date(valid, c)
+	return &Examined{kubeconfig: kc, begins: valid.begins}, nil
 }
 
 func checkSizes(p Parts) error {
@@ -89,34 +114,53 @@ func checkSizes(p Parts) error {
 }
 
 // judgeCredential fills the credential of a Kubeconfig: the certificate if there is one, else the token.
-func judgeCredential(p Parts, now time.Time) (*Kubeconfig, error) {
-	var kc *Kubeconfig
-	var valid validity
-	var err error
+func judgeCredential(p Parts) (*Kubeconfig, validity, error) {
 	switch {
 	case len(p.ClientCertificate) > 0 || len(p.ClientKey) > 0:
-		kc, valid, err = judgeCertificate(p.ClientCertificate, p.ClientKey)
+		return judgeCertificate(p.ClientCertificate, p.ClientKey)
 	case p.Token != "":
-		kc, valid, err = judgeToken(p.Token)
-	default:
-		err = refuse(ReasonCredentialMissing, "There is neither a client certificate with its key nor a token. Let the module give one of them.")
+		return judgeToken(p.Token)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if valid.begins.After(now.Add(ClockSkew)) {
+	return nil, validity{}, refuse(ReasonCredentialMissing, "There is neither a client certificate with its key nor a token. Let the module give one of them.")
+}
+
+// Examined is a candidate that was found good but for the time: its credential may have ended, or
+// not begun. Only Examine makes one.
+type Examined struct {
+	kubeconfig *Kubeconfig
+	begins     time.Time
+}
+
+// Kubeconfig returns what may be published at this time. The error is an *Error.
+func (e *Examined) Kubeconfig(now time.Time) (*Kubeconfig, error) {
+	if e.begins.After(now.Add(ClockSkew)) {
 		return nil, refuse(ReasonCredentialNotYetValid, "The credential is not valid yet, by more than 5 minutes. Correct the clock that it was made by, or make a new one.")
 	}
-	if !valid.ends.IsZero() {
-		if !now.Before(valid.ends) {
-			return nil, refuse(ReasonCredentialExpired, "The credential has expired. Apply the workspace again so that the module makes a new one.")
-		}
-		kc.Expires = &valid.ends
+	if e.kubeconfig.Expires != nil && !now.Before(*e.kubeconfig.Expires) {
+		return nil, refuse(ReasonCredentialExpired, "The credential has expired. A new one is asked for; if none comes, see that the module makes one when it is applied again.")
 	}
-	return kc, nil
+	kc := *e.kubeconfig
+	return &kc, nil
 }
+
+// WithToken returns a candidate for the same cluster with a token instead of the credential.
+func (e *Examined) WithToken(token string) Candidate {
+	kc := e.kubeconfig
+	return Candidate{Parts: Parts{
+		Server: kc.Server, TLSServerName: kc.TLSServerName, CACertificate: kc.CA, Token: token, insecure: kc.Insecure,
+	}}
+}
+
+// Life is what is known of how long the credential lives.
+func (e *Examined) Life() Life { return e.kubeconfig.Life }
+
+// SameCluster tells whether it leads to the same cluster as a kubeconfig: the same server, checked
+// against the same CA.
+func (e *Examined) SameCluster(other *Kubeconfig) bool { return SameCluster(e.kubeconfig, other) }
 
 // validity is the time that a credential is good for; zero is unbounded or unknown.
 type validity struct {
 	begins, ends time.Time
+	// opaque credentials do not tell their ends.
+	opaque bool
 }

@@ -3,7 +3,6 @@ package kubeconfig
 import (
 	"bytes"
 	"fmt"
-	"time"
 
 	clientcmdv1 "k8s.io/client-go/tools/clientcmd/api/v1"
 	"sigs.k8s.io/yaml"
@@ -26,10 +25,12 @@ type Kubeconfig struct {
 	TLSServerName string
 	// CA is PEM, one certificate or more; nil means that the server's certificate is publicly trusted.
 	CA []byte
+	// Insecure is true if the server's certificate is not checked; CA is nil then.
+	Insecure bool
 	// Credential is the kind of the one credential.
 	Credential Credential
-	// Expires is when the credential ends; nil means never, or that the credential does not tell.
-	Expires *time.Time
+	// Life is what is known of how long the credential lives.
+	Life
 
 	clientCertificate, clientKey []byte
 	token                        string
@@ -53,6 +54,7 @@ func (k Kubeconfig) Bytes(clusterName string) ([]byte, error) {
 		Clusters: []clientcmdv1.NamedCluster{{Name: clusterName, Cluster: clientcmdv1.Cluster{
 			Server:                   k.Server,
 			TLSServerName:            k.TLSServerName,
+			InsecureSkipTLSVerify:    k.Insecure,
 			CertificateAuthorityData: k.CA,
 		}}},
 		AuthInfos: []clientcmdv1.NamedAuthInfo{{Name: clusterName, AuthInfo: clientcmdv1.AuthInfo{
@@ -70,5 +72,5 @@ func (k Kubeconfig) Bytes(clusterName string) ([]byte, error) {
 // SameCluster tells whether two kubeconfigs lead to the same cluster: the same server, checked
 // against the same CA.
 func SameCluster(a, b *Kubeconfig) bool {
-	return a.Server == b.Server && a.TLSServerName == b.TLSServerName && bytes.Equal(a.CA, b.CA)
+	return a.Server == b.Server && a.TLSServerName == b.TLSServerName && a.Insecure == b.Insecure && bytes.Equal(a.CA, b.CA)
 }

@@ -13,6 +13,10 @@ import (
 // left alone.
 const UserProvidedAnnotation = "capt.cluster.x-k8s.io/user-provided"
 
+// TakeOverAnnotation on a CAPTControlPlane names the Secrets, separated by commas, that it may take
+// from whatever controls them.
+const TakeOverAnnotation = "capt.cluster.x-k8s.io/take-over"
+
 // controlPlaneKind is the kind that controls these Secrets, of any version.
 var controlPlaneKind = schema.GroupKind{Group: "controlplane.cluster.x-k8s.io", Kind: "CAPTControlPlane"}
 
@@ -24,7 +28,8 @@ const (
 	Ours Verdict = "Ours"
 	// Adopt is a Secret that nobody controls, or only the Cluster, or an earlier life of this control
 	// plane (its UID changed with a restore or a move), or that keeps the contract's name
-	// occupied for an administrators' Secret: it becomes ours, then is repaired.
+	// occupied for an administrators' Secret, or that the control plane is told to take over: it
+	// becomes ours, then is repaired.
 	Adopt Verdict = "Adopt"
 	// UserProvided is a Secret that a user keeps: never written, but judged and reported.
 	UserProvided Verdict = "UserProvided"
@@ -50,11 +55,21 @@ func Ownership(existing, desired *corev1.Secret, owner metav1.Object) Verdict {
 		return Adopt
 	case existing.Type != desired.Type:
 		return UserProvided
-	case controller == nil, isClusterOf(controller, desired):
+	case controller == nil, isClusterOf(controller, desired), takesOver(owner, existing.Name):
 		return Adopt
 	default:
 		return Foreign
 	}
+}
+
+// takesOver tells whether the control plane names the Secret in TakeOverAnnotation.
+func takesOver(owner metav1.Object, secret string) bool {
+	for name := range strings.SplitSeq(owner.GetAnnotations()[TakeOverAnnotation], ",") {
+		if strings.TrimSpace(name) == secret {
+			return true
+		}
+	}
+	return false
 }
 
 // belongsToAnotherCluster recognises the contract's Secret of a Cluster by its own label and

@@ -71,6 +71,21 @@ func TestOwnership(t *testing.T) {
 	}
 }
 
+func TestASecretIsTakenOverByName(t *testing.T) {
+	desired := must(Secrets(types.NamespacedName{Name: "c"}, "p", must(Judge(parts(nil), now))))[0]
+	existing := desired.DeepCopy()
+	existing.OwnerReferences = []metav1.OwnerReference{reference("v1", "ConfigMap", "x", "x", true)}
+	for annotation, want := range map[string]Verdict{
+		"": Foreign, "c": Foreign, "c-ca": Foreign, "all": Foreign, "c-kubeconfig": Adopt, "c-ca, c-kubeconfig": Adopt,
+	} {
+		owner := &metav1.ObjectMeta{Name: "p", UID: "plane-uid", Annotations: map[string]string{TakeOverAnnotation: annotation}}
+		NewWithT(t).Expect(Ownership(existing, desired, owner)).To(Equal(want), annotation)
+	}
+	existing.Annotations = map[string]string{UserProvidedAnnotation: ""}
+	owner := &metav1.ObjectMeta{Name: "p", Annotations: map[string]string{TakeOverAnnotation: "c-kubeconfig"}}
+	NewWithT(t).Expect(Ownership(existing, desired, owner)).To(Equal(UserProvided), "a user's word on the Secret itself counts more")
+}
+
 // Plane `a` of Cluster `c` and the Cluster `a-control-plane`, run by plane `b`, want the same name.
 func TestOwnershipWhereNamesMeet(t *testing.T) {
 	kc := must(Judge(parts(nil), now))

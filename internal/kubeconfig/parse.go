@@ -7,7 +7,7 @@ import (
 
 // parse takes the parts out of a whole kubeconfig, and refuses one that needs more than its parts.
 // Contexts, clusters and users that the chosen context does not name are not looked at.
-func parse(file []byte) (Parts, error) {
+func parse(file []byte, allowInsecure bool) (Parts, error) {
 	if len(file) > maxFile {
 		return Parts{}, refuse(ReasonTooLarge, "The kubeconfig is larger than 1 MiB. Correct the module's output.")
 	}
@@ -20,7 +20,7 @@ func parse(file []byte) (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
-	if err := checkCluster(cluster); err != nil {
+	if err := checkCluster(cluster, allowInsecure); err != nil {
 		return Parts{}, err
 	}
 	if err := checkUser(user); err != nil {
@@ -33,6 +33,7 @@ func parse(file []byte) (Parts, error) {
 		ClientCertificate: user.ClientCertificateData,
 		ClientKey:         user.ClientKeyData,
 		Token:             user.Token,
+		insecure:          cluster.InsecureSkipTLSVerify,
 	}, nil
 }
 
@@ -74,10 +75,10 @@ func choose(config clientcmdv1.Config) (cluster clientcmdv1.Cluster, user client
 	return cluster, user, err
 }
 
-func checkCluster(c clientcmdv1.Cluster) error {
+func checkCluster(c clientcmdv1.Cluster, allowInsecure bool) error {
 	switch {
-	case c.InsecureSkipTLSVerify:
-		return refuse(ReasonInsecureRefused, "The kubeconfig sets insecure-skip-tls-verify, so anybody could pose as the cluster. Let the module give the CA certificate instead.")
+	case c.InsecureSkipTLSVerify && !allowInsecure:
+		return refuse(ReasonInsecureRefused, "The kubeconfig sets insecure-skip-tls-verify, so anybody could pose as the cluster. Let the module give the CA certificate instead, or take the risk with spec.kubeconfig.insecureSkipTLSVerify.")
 	case c.ProxyURL != "":
 		return refuse(ReasonProxyRefused, "The kubeconfig sets proxy-url. Remove it, and give a server that is reached directly.")
 	case c.CertificateAuthority != "":

@@ -27,10 +27,14 @@ func tokenValidity(token string) (validity, error) {
 	if presigned, is := strings.CutPrefix(token, eksPrefix); is {
 		return eksValidity(presigned)
 	}
-	if segments := strings.Split(token, "."); len(segments) == 3 {
-		return jwtValidity(segments[1]), nil
+	if claims, is := jwtClaims(token); is {
+		begins := claims.NotBefore
+		if begins == nil {
+			begins = claims.IssuedAt
+		}
+		return validity{begins: claimTime(begins), ends: claimTime(claims.Expires)}, nil
 	}
-	return validity{}, nil
+	return validity{opaque: true}, nil
 }
 
 const (
@@ -53,20 +57,29 @@ func eksValidity(presigned string) (validity, error) {
 	return validity{}, refuse(ReasonTokenInvalid, "The token starts like one of EKS but holds no presigned URL with a date. Correct the module's output.")
 }
 
-// jwtValidity reads the claims of a JWT. What is not one is an opaque token with dots.
-func jwtValidity(payload string) (valid validity) {
-	text, err := base64.RawURLEncoding.DecodeString(payload)
+// claims are those of a JWT that say how long it is good for, and for whom.
+type claims struct {
+	Subject   string   `json:"sub"`
+	IssuedAt  *float64 `json:"iat"`
+	NotBefore *float64 `json:"nbf"`
+	Expires   *float64 `json:"exp"`
+}
+
+// jwtClaims reads the claims of a JWT. What is not one is an opaque token, with or without dots.
+func jwtClaims(token string) (claims, bool) {
+	segments := strings.Split(token, ".")
+	if len(segments) != 3 {
+		return claims{}, false
+	}
+	text, err := base64.RawURLEncoding.DecodeString(segments[1])
 	if err != nil {
-		return validity{}
+		return claims{}, false
 	}
-	var claims struct {
-		NotBefore *float64 `json:"nbf"`
-		Expires   *float64 `json:"exp"`
+	read := &claims{}
+	if json.Unmarshal(text, &read) != nil || read == nil {
+		return claims{}, false
 	}
-	if json.Unmarshal(text, &claims) != nil {
-		return validity{}
-	}
-	return validity{begins: claimTime(claims.NotBefore), ends: claimTime(claims.Expires)}
+	return *read, true
 }
 
 // claimTime reads seconds since 1970. What lies past the year 9999 is as good as never.

@@ -22,7 +22,7 @@ const (
 	KubeconfigReadyCondition = "KubeconfigReady"
 
 	// ConnectedCondition is true when the API server knew the published
-	// credential the last time it was asked.
+	// credential the last time it was asked, or is not to be asked.
 	ConnectedCondition = "Connected"
 
 	// AvailableCondition sums up the others.
@@ -34,6 +34,7 @@ const ControlPlaneFinalizer = "controlplane.cluster.x-k8s.io/captcontrolplane"
 
 // CAPTControlPlaneSpec is the wanted control plane.
 // +kubebuilder:validation:XValidation:rule="has(self.workspaceTemplateRef) || has(self.workspaceTemplateApplyName)",message="workspaceTemplateRef or workspaceTemplateApplyName must be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.kubeconfig) && has(self.kubeconfig.clusterRole) ? self.kubeconfig.clusterRole : 'cluster-admin') == (has(oldSelf.kubeconfig) && has(oldSelf.kubeconfig.clusterRole) ? oldSelf.kubeconfig.clusterRole : 'cluster-admin')",message="kubeconfig.clusterRole cannot be changed: the ServiceAccount is bound to it"
 // +kubebuilder:validation:XValidation:rule="has(self.workspaceTemplateRef) == has(oldSelf.workspaceTemplateRef)",message="workspaceTemplateRef cannot be added or removed: the infrastructure made before would be left behind"
 // +kubebuilder:validation:XValidation:rule="has(self.workspaceTemplateApplyName) == has(oldSelf.workspaceTemplateApplyName) && (!has(self.workspaceTemplateApplyName) || self.workspaceTemplateApplyName == oldSelf.workspaceTemplateApplyName)",message="workspaceTemplateApplyName cannot be changed, added or removed: the infrastructure made before would be left behind"
 type CAPTControlPlaneSpec struct {
@@ -83,12 +84,16 @@ type ModuleSpec struct {
 
 	// outputs maps names of the module contract (kubeconfig, endpoint,
 	// cluster_ca_certificate, client_certificate, client_key, token,
-	// kubernetes_version) to outputs of the module, for a module that names
-	// them otherwise. A value is the name of an output or a path into one:
+	// kubernetes_version, kubeconfig_expiration) to outputs of the module, for a
+	// module that names them otherwise. A value is the name of an output or a path into one:
 	// `kube_config[0].raw_config`.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	Outputs map[string]string `json:"outputs,omitempty"`
+
+	// kubeconfig says how the published kubeconfig is made and looked after.
+	// +optional
+	Kubeconfig *KubeconfigSpec `json:"kubeconfig,omitempty"`
 
 	// controlPlaneConfig holds settings of managed control planes.
 	// +optional
@@ -98,6 +103,85 @@ type ModuleSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	AdditionalTags map[string]string `json:"additionalTags,omitempty"`
+}
+
+// CredentialPolicy says which credential is published.
+// +kubebuilder:validation:Enum=Auto;Outputs;ServiceAccountToken
+type CredentialPolicy string
+
+const (
+	// CredentialAuto is Outputs if the module's credential lives for more than 7
+	// days, or does not end, or if the API server is not to be asked; else
+	// ServiceAccountToken.
+	CredentialAuto CredentialPolicy = "Auto"
+	// CredentialOutputs publishes what the module gives. Before half of its life
+	// is over the module is applied again, so that it makes a new one.
+	CredentialOutputs CredentialPolicy = "Outputs"
+	// CredentialServiceAccountToken publishes tokens of a ServiceAccount that
+	// CAPT makes in the workload cluster with the module's credential.
+	CredentialServiceAccountToken CredentialPolicy = "ServiceAccountToken"
+)
+
+// VerifyPolicy says whether a kubeconfig is tried.
+// +kubebuilder:validation:Enum=Connect;Static
+type VerifyPolicy string
+
+const (
+	// VerifyConnect asks the API server.
+	VerifyConnect VerifyPolicy = "Connect"
+	// VerifyStatic asks nobody.
+	VerifyStatic VerifyPolicy = "Static"
+)
+
+// InsecurePolicy says what becomes of a kubeconfig that skips the verification
+// of the server's certificate.
+// +kubebuilder:validation:Enum=Refuse;Allow
+type InsecurePolicy string
+
+const (
+	// InsecureRefuse does not publish it.
+	InsecureRefuse InsecurePolicy = "Refuse"
+	// InsecureAllow publishes it as it is: whoever can answer in the API server's
+	// place gets the credential.
+	InsecureAllow InsecurePolicy = "Allow"
+)
+
+// DefaultClusterRole is bound to the ServiceAccount unless another is named.
+const DefaultClusterRole = "cluster-admin"
+
+// KubeconfigSpec says how the published kubeconfig is made and looked after.
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="!(has(self.verify) && self.verify == 'Static' && has(self.credential) && self.credential == 'ServiceAccountToken')",message="credential ServiceAccountToken needs an API server that can be asked: verify must not be Static"
+type KubeconfigSpec struct {
+	// credential says which credential is published; default Auto.
+	// +optional
+	Credential CredentialPolicy `json:"credential,omitempty"`
+
+	// verify says whether the API server is asked with the kubeconfig; default
+	// Connect. Static is for an endpoint that the management cluster cannot
+	// reach: the control plane then counts as initialized when its kubeconfig is
+	// published.
+	// +optional
+	Verify VerifyPolicy `json:"verify,omitempty"`
+
+	// clusterRole is the name of the ClusterRole in the workload cluster that the
+	// ServiceAccount is bound to; default cluster-admin. It cannot be changed.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ClusterRole string `json:"clusterRole,omitempty"`
+
+	// tokenLifetime is how long a token of the ServiceAccount is asked to live,
+	// at least 10m; default 24h. The API server may shorten it. Each token is
+	// renewed when half of the life it got is over.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('10m') && duration(self) <= duration('8760h')",message="tokenLifetime must be between 10m and 8760h"
+	TokenLifetime *metav1.Duration `json:"tokenLifetime,omitempty"`
+
+	// insecureSkipTLSVerify says what becomes of a module's kubeconfig that has
+	// insecure-skip-tls-verify; default Refuse.
+	// +optional
+	InsecureSkipTLSVerify InsecurePolicy `json:"insecureSkipTLSVerify,omitempty"`
 }
 
 // ControlPlaneConfig holds settings of managed control planes, each passed to
@@ -236,6 +320,19 @@ type CAPTControlPlaneInitializationStatus struct {
 	ControlPlaneInitialized *bool `json:"controlPlaneInitialized,omitempty"`
 }
 
+// PublishedCredential says where a published credential comes from.
+// +kubebuilder:validation:Enum=Outputs;ServiceAccountToken;UserProvided
+type PublishedCredential string
+
+const (
+	// PublishedOutputs comes from the module.
+	PublishedOutputs PublishedCredential = "Outputs"
+	// PublishedServiceAccountToken comes from the workload cluster.
+	PublishedServiceAccountToken PublishedCredential = "ServiceAccountToken"
+	// PublishedUserProvided comes from a user.
+	PublishedUserProvided PublishedCredential = "UserProvided"
+)
+
 // KubeconfigStatus describes a published kubeconfig.
 // +kubebuilder:validation:MinProperties=1
 type KubeconfigStatus struct {
@@ -245,10 +342,21 @@ type KubeconfigStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName,omitempty"`
 
+	// credential is what is published: what the module gave (Outputs), a token of
+	// the ServiceAccount that CAPT made (ServiceAccountToken), or what a user put
+	// into the Secret (UserProvided).
+	// +optional
+	Credential PublishedCredential `json:"credential,omitempty"`
+
 	// expirationTime is when the credential ends; unset if it does not, or if
 	// it does not say.
 	// +optional
 	ExpirationTime metav1.Time `json:"expirationTime,omitempty,omitzero"`
+
+	// renewalTime is when the credential is to be renewed: half of its life is
+	// over then.
+	// +optional
+	RenewalTime metav1.Time `json:"renewalTime,omitempty,omitzero"`
 }
 
 // CAPTControlPlane is a Kubernetes control plane made by a module. It ends with
@@ -266,6 +374,9 @@ type KubeconfigStatus struct {
 // +kubebuilder:printcolumn:name="Endpoint",type="string",JSONPath=".spec.controlPlaneEndpoint.host",description="Where the API server answers"
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp",description="Time since creation"
 // +kubebuilder:printcolumn:name="Version",type="string",JSONPath=".status.version",description="Kubernetes version that runs"
+// +kubebuilder:printcolumn:name="Credential",type="string",priority=1,JSONPath=".status.kubeconfig.credential",description="Where the published credential comes from"
+// +kubebuilder:printcolumn:name="Expires",type="string",priority=1,JSONPath=".status.kubeconfig.expirationTime",description="When the published credential ends"
+// +kubebuilder:printcolumn:name="Connected",type="string",priority=1,JSONPath=`.status.conditions[?(@.type=="Connected")].status`,description="The API server knew the published credential"
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 180",message="the name may have at most 180 characters, so that the names made from it fit"
 type CAPTControlPlane struct {
 	metav1.TypeMeta `json:",inline"`
