@@ -35,6 +35,16 @@ func AdministratorsSecretName(controlPlaneName string) string {
 // CASecretName returns the name of a Cluster's CA Secret.
 func CASecretName(clusterName string) string { return clusterName + caSuffix }
 
+// SecretNames returns the names of everything that is published for a control plane, in the order
+// of Secrets.
+func SecretNames(clusterName, controlPlaneName string) []string {
+	names := []string{SecretName(clusterName)}
+	if name := AdministratorsSecretName(controlPlaneName); name != names[0] {
+		names = append(names, name)
+	}
+	return append(names, CASecretName(clusterName))
+}
+
 // Secrets returns what is to be published for a control plane, in the order to write it: the
 // contract's kubeconfig Secret, the administrators', and the CA's if there is a CA. The first two
 // are one where their names are (plane `a` of Cluster `a-control-plane`). Owners are not set.
@@ -43,17 +53,20 @@ func Secrets(cluster types.NamespacedName, controlPlaneName string, kc *Kubeconf
 	if err != nil {
 		return nil, err
 	}
-	secrets := []*corev1.Secret{secret(cluster, SecretName(cluster.Name), map[string][]byte{KubeconfigKey: value})}
-	if name := AdministratorsSecretName(controlPlaneName); name != secrets[0].Name {
-		secrets = append(secrets, secret(cluster, name, map[string][]byte{KubeconfigKey: value}))
-	}
-	if kc.CA != nil {
-		secrets = append(secrets, secret(cluster, CASecretName(cluster.Name), map[string][]byte{CACertificateKey: kc.CA, CABundleKey: kc.CA}))
+	var secrets []*corev1.Secret
+	for _, name := range SecretNames(cluster.Name, controlPlaneName) {
+		switch {
+		case name != CASecretName(cluster.Name):
+			secrets = append(secrets, NewSecret(cluster, name, map[string][]byte{KubeconfigKey: value}))
+		case kc.CA != nil:
+			secrets = append(secrets, NewSecret(cluster, name, map[string][]byte{CACertificateKey: kc.CA, CABundleKey: kc.CA}))
+		}
 	}
 	return secrets, nil
 }
 
-func secret(cluster types.NamespacedName, name string, data map[string][]byte) *corev1.Secret {
+// NewSecret returns a Secret of a Cluster as it is published, with this data.
+func NewSecret(cluster types.NamespacedName, name string, data map[string][]byte) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: cluster.Namespace,

@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -128,6 +129,25 @@ func Standing(apply *infrav1.WorkspaceTemplateApply) phase.Outcome {
 		return outcome.Proceed()
 	}
 	return outcome
+}
+
+// ApplyAgain asks for the module to be applied although its inputs have not
+// changed.
+func ApplyAgain(ctx context.Context, c client.Client, apply *infrav1.WorkspaceTemplateApply, now time.Time) error {
+	before := apply.DeepCopy()
+	metav1.SetMetaDataAnnotation(&apply.ObjectMeta, infrav1.ApplyRequestAnnotation, now.UTC().Format(time.RFC3339))
+	if err := c.Patch(ctx, apply, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("asking for WorkspaceTemplateApply %s to be applied again: %w", apply.Name, err)
+	}
+	return nil
+}
+
+// AskedToApplyAgain returns when that was last asked for, zero if never or at no
+// time that can be read, and whether a run has ended since.
+func AskedToApplyAgain(apply *infrav1.WorkspaceTemplateApply) (at time.Time, handled bool) {
+	request := apply.Annotations[infrav1.ApplyRequestAnnotation]
+	at, _ = time.Parse(time.RFC3339, request) // a user may ask in other words
+	return at, request == apply.Status.LastHandledApplyRequest
 }
 
 // Outputs reads the outputs of the last success of a workspace.
