@@ -1,4 +1,4 @@
-package main
+package manager
 
 import (
 	"flag"
@@ -14,8 +14,8 @@ import (
 	"github.com/captproject/capt/internal/engine/opentofu/process"
 )
 
-// options are what the flags say.
-type options struct {
+// Options are what the flags say. NewOptions makes them.
+type Options struct {
 	metricsAddress          string
 	healthAddress           string
 	leaderElect             bool
@@ -28,10 +28,13 @@ type options struct {
 	providerMirror string
 	workDir        string
 	kubeconfig     string
+	// kubeconfigFlag is the flag of controller-runtime.
+	kubeconfigFlag flag.Value
 }
 
-func defaultOptions() *options {
-	return &options{
+// NewOptions are the defaults.
+func NewOptions() *Options {
+	return &Options{
 		metricsAddress: "0",
 		healthAddress:  "127.0.0.1:9440",
 		concurrency:    10,
@@ -50,7 +53,9 @@ func beside(name string) string {
 	return filepath.Join(filepath.Dir(self), name)
 }
 
-func (o *options) addFlags(flags *pflag.FlagSet) {
+// AddFlags makes the options be set by flags, those of controller-runtime and
+// klog included.
+func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", o.metricsAddress, "Address that metrics are served on; 0 serves none.")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", o.healthAddress, "Address that /healthz and /readyz are served on; 0 serves none.")
 	flags.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "Let one of several managers work at a time.")
@@ -65,13 +70,14 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 	// --kubeconfig is controller-runtime's, -v and its like are klog's.
 	external := flag.NewFlagSet("external", flag.ContinueOnError)
 	config.RegisterFlags(external)
+	o.kubeconfigFlag = external.Lookup(config.KubeconfigFlagName).Value
 	klog.InitFlags(external)
 	flags.AddGoFlagSet(external)
 	flags.SortFlags = false
 }
 
 // complete fills in what the flags leave open, and checks them.
-func (o *options) complete() error {
+func (o *Options) complete() error {
 	if o.concurrency < 1 {
 		return fmt.Errorf("--concurrency is %d; it must be at least 1", o.concurrency)
 	}
@@ -79,7 +85,9 @@ func (o *options) complete() error {
 	if o.tofu, err = exec.LookPath(o.tofu); err != nil {
 		return fmt.Errorf("looking for OpenTofu: %w; install it, or say with --tofu where it is", err)
 	}
-	o.kubeconfig = pflag.Lookup("kubeconfig").Value.String()
+	if o.kubeconfigFlag != nil {
+		o.kubeconfig = o.kubeconfigFlag.String()
+	}
 	for _, path := range []*string{&o.runner, &o.tofu, &o.providerMirror, &o.workDir, &o.kubeconfig} {
 		if *path == "" {
 			continue
@@ -92,7 +100,7 @@ func (o *options) complete() error {
 }
 
 // executor says how runs are carried out.
-func (o *options) executor() process.Options {
+func (o *Options) executor() process.Options {
 	args := []string{"--tofu=" + o.tofu}
 	if o.providerMirror != "" {
 		args = append(args, "--provider-mirror="+o.providerMirror)

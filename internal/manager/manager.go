@@ -1,0 +1,115 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/controller/cluster"
+	"github.com/captproject/capt/internal/controller/controlplane"
+	"github.com/captproject/capt/internal/controller/run"
+	"github.com/captproject/capt/internal/controller/workspace"
+	"github.com/captproject/capt/internal/engine/opentofu"
+	"github.com/captproject/capt/internal/engine/opentofu/process"
+	"github.com/captproject/capt/internal/phase"
+)
+
+// Start runs the manager until ctx ends. The clock is what it takes for the
+// time wherever that decides something.
+func Start(ctx context.Context, options *Options, clock clock.PassiveClock) error {
+	if err := options.complete(); err != nil {
+		return err
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the API server: %w", err)
+	}
+	// The API server's own fairness is the limit.
+	config.QPS = -1
+	mgr, err := ctrl.NewManager(config, managerOptions(options))
+	if err != nil {
+		return fmt.Errorf("making the manager: %w", err)
+	}
+	if err := setup(ctx, mgr, options, clock); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func managerOptions(options *Options) manager.Options {
+	managed := manager.Options{
+		Scheme:                        scheme(),
+		Metrics:                       metricsserver.Options{BindAddress: options.metricsAddress},
+		HealthProbeBindAddress:        options.healthAddress,
+		LeaderElection:                options.leaderElect,
+		LeaderElectionID:              "capt-manager",
+		LeaderElectionNamespace:       options.leaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		// The contents of ConfigMaps and Secrets are not kept: their metadata is
+		// watched, and they are read when they are needed. Leases are not watched.
+		Client: client.Options{Cache: &client.CacheOptions{
+			DisableFor: []client.Object{&corev1.ConfigMap{}, &corev1.Secret{}, &coordinationv1.Lease{}},
+		}},
+	}
+	if options.namespace != "" {
+		managed.Cache.DefaultNamespaces = map[string]cache.Config{options.namespace: {}}
+	}
+	return managed
+}
+
+func scheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, clusterv1.AddToScheme, infrav1.AddToScheme, controlplanev1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			panic(err) // two kinds of one name: a mistake in this program
+		}
+	}
+	return scheme
+}
+
+// setup assembles the controllers.
+func setup(ctx context.Context, mgr manager.Manager, options *Options, clock clock.PassiveClock) error {
+	executor, err := process.New(options.executor())
+	if err != nil {
+		return err
+	}
+	if err := opentofu.IndexRuns(ctx, mgr.GetFieldIndexer()); err != nil {
+		return fmt.Errorf("indexing runs: %w", err)
+	}
+	c, live := mgr.GetClient(), mgr.GetAPIReader()
+	reporter := func(name string) phase.Reporter {
+		return phase.NewReporter(name, mgr.GetEventRecorder(name))
+	}
+	concurrency := controller.Options{MaxConcurrentReconciles: options.concurrency}
+	return errors.Join(
+		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock, Reporter: reporter("workspacerun")}).
+			SetupWithManager(mgr, concurrency),
+		(&workspace.Reconciler{Client: c, Live: live, Engine: &opentofu.Engine{Client: c, Live: live, Now: clock.Now}, Reporter: reporter("workspacetemplateapply")}).
+			SetupWithManager(ctx, mgr, concurrency),
+		(&cluster.Reconciler{Client: c, Live: live, Reporter: reporter("captcluster")}).
+			SetupWithManager(ctx, mgr, concurrency),
+		(&controlplane.Reconciler{Client: c, Live: live, Clock: clock, Connect: controlplane.Connect, Reporter: reporter("captcontrolplane")}).
+			SetupWithManager(ctx, mgr, concurrency),
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("ping", healthz.Ping),
+	)
+}
