@@ -27,6 +27,9 @@ type Options struct {
 	// each. Stop removes it, unless KeepLogs was called; a Start that fails
 	// leaves it, unless its context had ended. By default logs are in the root directory and go with it.
 	LogDir string
+	// WithoutCore leaves out Cluster API core and its webhooks; its CRDs are
+	// there.
+	WithoutCore bool
 	// WithoutManager leaves it to StartManager to start CAPT's manager.
 	WithoutManager bool
 	// ManagerArgs are further arguments of CAPT's manager.
@@ -108,8 +111,7 @@ func (e *Environment) start(ctx context.Context, options Options) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	step("starting Cluster API core")
-	if err := e.startCore(ctx); err != nil {
+	if err := e.startClusterAPI(ctx, options, step); err != nil {
 		return err
 	}
 	if options.WithoutManager {
@@ -117,6 +119,15 @@ func (e *Environment) start(ctx context.Context, options Options) error {
 	}
 	step("starting CAPT's manager")
 	return e.StartManager(ctx)
+}
+
+// startClusterAPI installs the CRDs, and starts Cluster API core if it is wanted.
+func (e *Environment) startClusterAPI(ctx context.Context, options Options, step func(string)) error {
+	if options.WithoutCore {
+		return e.installCRDs(ctx, envtest.WebhookInstallOptions{})
+	}
+	step("starting Cluster API core")
+	return e.startCore(ctx)
 }
 
 func (e *Environment) prepareFiles() error {

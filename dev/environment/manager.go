@@ -1,6 +1,7 @@
 package environment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,16 +31,28 @@ func (e *Environment) StartManager(ctx context.Context) error {
 	if e.manager != nil {
 		return errors.New("CAPT's manager has been started already")
 	}
-	if err := e.ensureIdentity(ctx); err != nil {
-		return err
-	}
-	port, err := freePort()
+	manager, health, err := e.startManager(ctx, ManagerOptions{})
 	if err != nil {
 		return err
 	}
+	e.manager = manager
+	go e.watch(manager)
+	return manager.waitReady(ctx, func(ctx context.Context) error { return probe(ctx, "http://"+health+"/readyz") })
+}
+
+// startManager starts a manager and returns where it tells its health.
+func (e *Environment) startManager(ctx context.Context, options ManagerOptions) (*process, string, error) {
+	kubeconfig, err := e.ManagerKubeconfig(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, "", err
+	}
 	health := fmt.Sprintf("127.0.0.1:%d", port)
 	args := append([]string{
-		"--kubeconfig=" + e.path(managerName+".kubeconfig"),
+		"--kubeconfig=" + cmp.Or(options.Kubeconfig, kubeconfig),
 		"--leader-elect", "--leader-election-namespace=" + managerNamespace,
 		"--metrics-bind-address=0",
 		"--health-probe-bind-address=" + health,
@@ -47,13 +60,10 @@ func (e *Environment) StartManager(ctx context.Context) error {
 		"--provider-mirror=" + e.Programs.ProviderMirror,
 		"--work-dir=" + e.path("runs"),
 	}, e.managerArgs...)
-	cmd := exec.Command(e.path("bin", managerName), args...)
-	cmd.Env = e.variables()
-	if e.manager, err = startProcess(cmd, e.LogDir, managerName); err != nil {
-		return err
-	}
-	go e.watch(e.manager)
-	return e.manager.waitReady(ctx, func(ctx context.Context) error { return probe(ctx, "http://"+health+"/readyz") })
+	cmd := exec.Command(cmp.Or(options.Program, e.path("bin", managerName)), args...)
+	cmd.Env = e.variables(options.Variables...)
+	manager, err := startProcess(cmd, e.LogDir, cmp.Or(options.Name, managerName))
+	return manager, health, err
 }
 
 // StopManager sends the signal to CAPT's manager, if it runs, and waits for its
@@ -73,6 +83,12 @@ func (e *Environment) ManagerPID() int {
 		return 0
 	}
 	return e.manager.cmd.Process.Pid
+}
+
+// ManagerKubeconfig is the path of the kubeconfig of CAPT's user, who has
+// exactly the rights of config/rbac.
+func (e *Environment) ManagerKubeconfig(ctx context.Context) (string, error) {
+	return e.path(managerName + ".kubeconfig"), e.ensureIdentity(ctx)
 }
 
 // ensureIdentity makes the manager's user with its rights and its kubeconfig.
