@@ -145,11 +145,11 @@ func (e *Examined) Kubeconfig(now time.Time) (*Kubeconfig, error) {
 
 // WithToken returns a candidate for the same cluster with a token instead of the credential.
 func (e *Examined) WithToken(token string) Candidate {
-	kc := e.kubeconfig
-	return Candidate{Parts: Parts{
-		Server: kc.Server, TLSServerName: kc.TLSServerName, CACertificate: kc.CA, Token: token, insecure: kc.Insecure,
-	}}
+	return e.kubeconfig.WithToken(token)
 }
+
+// Begins is since when the credential is good; zero means always, or that it does not tell.
+func (e *Examined) Begins() time.Time { return e.begins }
 
 // Life is what is known of how long the credential lives.
 func (e *Examined) Life() Life { return e.kubeconfig.Life }

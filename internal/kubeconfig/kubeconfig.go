@@ -69,6 +69,13 @@ func (k Kubeconfig) Bytes(clusterName string) ([]byte, error) {
 	})
 }
 
+// WithToken returns a candidate for the same cluster with a token instead of the credential.
+func (k Kubeconfig) WithToken(token string) Candidate {
+	return Candidate{Parts: Parts{
+		Server: k.Server, TLSServerName: k.TLSServerName, CACertificate: k.CA, Token: token, insecure: k.Insecure,
+	}}
+}
+
 // SameCluster tells whether two kubeconfigs lead to the same cluster: the same server, checked
 // against the same CA.
 func SameCluster(a, b *Kubeconfig) bool {

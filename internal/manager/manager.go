@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
@@ -28,6 +29,7 @@ import (
 	"github.com/captproject/capt/internal/engine/opentofu"
 	"github.com/captproject/capt/internal/engine/opentofu/process"
 	"github.com/captproject/capt/internal/phase"
+	"github.com/captproject/capt/internal/workload"
 )
 
 // Start runs the manager until ctx ends. The clock is what it takes for the
@@ -99,6 +101,10 @@ func setup(ctx context.Context, mgr manager.Manager, options *Options, clock clo
 	reporter := func(name string) phase.Reporter {
 		return phase.NewReporter(name, mgr.GetEventRecorder(name))
 	}
+	clusters := workload.New(clock)
+	planes := &controlplane.Reconciler{
+		Client: c, Live: live, Clock: clock, Clusters: clusters, Answered: clusters.Answered(), Reporter: reporter("captcontrolplane"),
+	}
 	concurrency := controller.Options{MaxConcurrentReconciles: options.concurrency}
 	return errors.Join(
 		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock, Reporter: reporter("workspacerun")}).
@@ -107,8 +113,8 @@ func setup(ctx context.Context, mgr manager.Manager, options *Options, clock clo
 			SetupWithManager(ctx, mgr, concurrency),
 		(&cluster.Reconciler{Client: c, Live: live, Reporter: reporter("captcluster")}).
 			SetupWithManager(ctx, mgr, concurrency),
-		(&controlplane.Reconciler{Client: c, Live: live, Clock: clock, Connect: controlplane.Connect, Reporter: reporter("captcontrolplane")}).
-			SetupWithManager(ctx, mgr, concurrency),
+		planes.SetupWithManager(ctx, mgr, concurrency),
+		metrics.Registry.Register(planes.Collector()),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("ping", healthz.Ping),
 	)

@@ -180,9 +180,9 @@ func notReached[S any](obj Object, stoppedAt string, rest []Phase[S]) {
 	}
 }
 
-// unknown makes a condition unknown, unless it has ever been reported.
+// unknown makes a condition unknown, unless it has ever been known.
 func unknown(obj Object, conditionType, reason, message string) {
-	if conditions.Has(obj, conditionType) {
+	if conditions.Has(obj, conditionType) && !conditions.IsUnknown(obj, conditionType) {
 		return
 	}
 	conditions.Set(obj, metav1.Condition{

@@ -103,7 +103,7 @@ func (a Account) repair(ctx context.Context, c client.Client, wanted client.Obje
 		return err
 	}
 	if !a.owns(existing) {
-		return &Error{ReasonAccountNotOurs, fmt.Sprintf("the %T %s in the workload cluster has the name of one that is needed and is not CAPT's; delete it there", wanted, wanted.GetName())}
+		return NewError(ReasonAccountNotOurs)
 	}
 	if sameContent(existing, wanted) {
 		return nil

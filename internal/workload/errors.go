@@ -40,6 +40,19 @@ func (e *Error) Error() string { return e.message }
 // Reason returns one of the Reason constants, fit for a condition reason.
 func (e *Error) Reason() string { return e.reason }
 
+// messages are what there is to say for each reason.
+var messages = map[string]string{
+	ReasonServerUnreachable:        "the API server does not answer, or not as one; see that it runs and can be reached from here",
+	ReasonServerCertificateInvalid: "the certificate of the API server is not one of the published CA, or not for its name, so that nothing was sent to it; see that the server is the right one, and let the module give its CA",
+	ReasonCredentialRefused:        "the API server refuses the credential; if a new one is not made by itself, see that the module makes one when it is applied again",
+	ReasonCredentialForbidden:      "the API server knows the credential, which may not do what is needed: ask who it is, or make a ServiceAccount in kube-system with its binding and tokens; let the module give an administrator's, or set spec.kubeconfig.credential to Outputs",
+	ReasonAccountNotOurs:           "something in the workload cluster has the name of an object that is needed, and is not CAPT's; delete it there",
+	ReasonServerFailed:             "the API server answers with an error; see its log",
+}
+
+// NewError returns the error for one of the Reason constants.
+func NewError(reason string) *Error { return &Error{reason, messages[reason]} }
+
 // classify makes an *Error of what a client returned.
 func classify(err error) error {
 	var known *Error
@@ -49,15 +62,15 @@ func classify(err error) error {
 	case err == nil, errors.As(err, &known):
 		return err
 	case errors.As(err, &certificate):
-		return &Error{ReasonServerCertificateInvalid, "the certificate of the API server is not one of the published CA, or not for its name, so that nothing was sent to it; see that the server is the right one, and let the module give its CA"}
+		return NewError(ReasonServerCertificateInvalid)
 	case apierrors.IsUnauthorized(err):
-		return &Error{ReasonCredentialRefused, "the API server refuses the credential; if a new one is not made by itself, see that the module makes one when it is applied again"}
+		return NewError(ReasonCredentialRefused)
 	case apierrors.IsForbidden(err):
-		return &Error{ReasonCredentialForbidden, "the API server knows the credential, which may not do what is needed: ask who it is, or make a ServiceAccount in kube-system with its binding and tokens; let the module give an administrator's, or set spec.kubeconfig.credential to Outputs"}
+		return NewError(ReasonCredentialForbidden)
 	case errors.As(err, &status) && status.Status().Code != 0:
-		return &Error{ReasonServerFailed, "the API server answers with an error; see its log"}
+		return NewError(ReasonServerFailed)
 	}
-	return &Error{ReasonServerUnreachable, "the API server does not answer, or not as one; see that it runs and can be reached from here"}
+	return NewError(ReasonServerUnreachable)
 }
 
 // refused tells whether another credential may have more luck.

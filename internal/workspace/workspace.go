@@ -150,12 +150,18 @@ func AskedToApplyAgain(apply *infrav1.WorkspaceTemplateApply) (at time.Time, han
 	return at, request == apply.Status.LastHandledApplyRequest
 }
 
-// Outputs reads the outputs of the last success of a workspace.
-func Outputs(ctx context.Context, live client.Reader, apply *infrav1.WorkspaceTemplateApply) (contract.Outputs, error) {
+// Outputs reads the outputs of the last success of a workspace, and when they
+// were made.
+func Outputs(ctx context.Context, live client.Reader, apply *infrav1.WorkspaceTemplateApply) (contract.Outputs, time.Time, error) {
 	secret := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: apply.Namespace, Name: apply.Status.OutputsSecretName}
 	if err := live.Get(ctx, key, secret); err != nil {
-		return nil, fmt.Errorf("reading the outputs of WorkspaceTemplateApply %s: %w", apply.Name, err)
+		return nil, time.Time{}, fmt.Errorf("reading the outputs of WorkspaceTemplateApply %s: %w", apply.Name, err)
 	}
-	return contract.Decode(secret.Data[contract.SecretKey])
+	made := apply.Status.LastAppliedTime.Time
+	if made.IsZero() { // the status did not come along with a move
+		made = secret.CreationTimestamp.Time
+	}
+	outputs, err := contract.Decode(secret.Data[contract.SecretKey])
+	return outputs, made, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -177,13 +178,42 @@ func TestOutputs(t *testing.T) {
 	g := NewWithT(t)
 	apply := &infrav1.WorkspaceTemplateApply{ObjectMeta: metav1.ObjectMeta{Namespace: env.Namespace(t), Name: "w"}}
 	apply.Status.OutputsSecretName = "w-outputs"
-	_, err := Outputs(t.Context(), env.Client, apply)
+	_, _, err := Outputs(t.Context(), env.Client, apply)
 	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 	g.Expect(env.Client.Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: apply.Namespace, Name: "w-outputs"},
 		StringData: map[string]string{"outputs.json": `{"a":{"sensitive":true,"type":"string","value":"x"}}`},
 	})).To(Succeed())
-	g.Expect(Outputs(t.Context(), env.Client, apply)).To(Equal(contract.Outputs{
+	outputs, made, err := Outputs(t.Context(), env.Client, apply)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(outputs).To(Equal(contract.Outputs{
 		"a": {Sensitive: true, Type: []byte(`"string"`), Value: []byte(`"x"`)},
 	}))
+	g.Expect(made).NotTo(BeZero(), "when the Secret was made is the next best")
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	apply.Status.LastAppliedTime = metav1.NewTime(noon)
+	_, made, err = Outputs(t.Context(), env.Client, apply)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(made).To(Equal(noon))
+}
+
+func TestApplyAgain(t *testing.T) {
+	g := NewWithT(t)
+	apply := &infrav1.WorkspaceTemplateApply{ObjectMeta: metav1.ObjectMeta{Namespace: env.Namespace(t), Name: "w"},
+		Spec: infrav1.WorkspaceTemplateApplySpec{TemplateRef: infrav1.WorkspaceTemplateReference{Name: "t"}}}
+	g.Expect(env.Client.Create(t.Context(), apply)).To(Succeed())
+	at, handled := AskedToApplyAgain(apply)
+	g.Expect(at).To(BeZero())
+	g.Expect(handled).To(BeTrue())
+
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	g.Expect(ApplyAgain(t.Context(), env.Client, apply, noon)).To(Succeed())
+	g.Expect(env.Client.Get(t.Context(), client.ObjectKeyFromObject(apply), apply)).To(Succeed())
+	g.Expect(apply.Annotations).To(HaveKeyWithValue("infrastructure.cluster.x-k8s.io/apply-requested-at", "2026-01-02T12:00:00Z"))
+	at, handled = AskedToApplyAgain(apply)
+	g.Expect(at).To(Equal(noon))
+	g.Expect(handled).To(BeFalse())
+	apply.Status.LastHandledApplyRequest = "2026-01-02T12:00:00Z"
+	_, handled = AskedToApplyAgain(apply)
+	g.Expect(handled).To(BeTrue())
 }

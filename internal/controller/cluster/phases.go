@@ -81,7 +81,7 @@ func (r *Reconciler) readOutputs(ctx context.Context, s *scope) phase.Outcome {
 		s.outputs.VPCID = s.infra.Spec.ExistingVPCID
 		return phase.Done()
 	}
-	outputs, err := workspace.Outputs(ctx, r.Live, s.apply)
+	outputs, _, err := workspace.Outputs(ctx, r.Live, s.apply)
 	if err != nil {
 		return phase.BlockWith(err, ReasonWorkspaceFailed)
 	}

@@ -34,24 +34,37 @@ const (
 	ReasonDestroying = "Destroying"
 )
 
-// ensureWorkspace makes the workspace be there and as wanted. Where that cannot
-// be had, one that is there already still gives its outputs: whatever keeps the
-// workspace from being changed must not keep the kubeconfig from being repaired.
-func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcome {
+// findCluster waits for the owner.
+func (r *Reconciler) findCluster(_ context.Context, s *scope) phase.Outcome {
 	if s.cluster == nil {
 		return phase.Wait(ReasonWaitingForCluster, "no Cluster has this object as its controlPlaneRef yet", 0)
 	}
+	return phase.Done()
+}
+
+// ensureWorkspace makes the workspace be there and as wanted. Where that cannot
+// be had, one that is there already still gives its outputs: whatever keeps the
+// workspace from being changed must not keep the kubeconfig from being looked
+// after.
+func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcome {
 	outcome := r.wantWorkspace(ctx, s)
-	if s.apply != nil {
-		return outcome
+	if s.apply == nil {
+		r.findWorkspace(ctx, s)
 	}
+	if s.apply != nil && s.apply.Status.OutputsSecretName != "" || s.published != nil || s.users {
+		return outcome.Proceed()
+	}
+	return outcome
+}
+
+// findWorkspace takes the workspace that there is, if it is for this control
+// plane.
+func (r *Reconciler) findWorkspace(ctx context.Context, s *scope) {
 	apply := &infrav1.WorkspaceTemplateApply{}
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.plane.Namespace, Name: workspaceName(s.plane)}, apply)
-	if err != nil || !metav1.IsControlledBy(apply, s.plane) || apply.Status.OutputsSecretName == "" {
-		return outcome
+	if err == nil && (s.plane.Spec.WorkspaceTemplateRef == nil || metav1.IsControlledBy(apply, s.plane)) {
+		s.apply = apply
 	}
-	s.apply = apply
-	return outcome.Proceed()
 }
 
 // wantWorkspace makes the workspace be there and as wanted.

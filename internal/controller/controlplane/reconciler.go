@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -13,12 +15,14 @@ import (
 	"sigs.k8s.io/cluster-api/util/paused"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/contract"
 	"github.com/captproject/capt/internal/kubeconfig"
 	"github.com/captproject/capt/internal/phase"
+	"github.com/captproject/capt/internal/workload"
 )
 
 // Reconciler reconciles CAPTControlPlanes.
@@ -28,9 +32,12 @@ type Reconciler struct {
 	Live     client.Reader
 	Clock    clock.PassiveClock
 	Reporter phase.Reporter
-	// Connect asks an API server who we are, and which version it is. It does
-	// not wait longer than a few seconds.
-	Connect func(ctx context.Context, kubeconfig []byte) (Answer, error)
+	// Clusters asks the API servers of the workload clusters.
+	Clusters Clusters
+	// Answered receives the control planes that one of them has answered for.
+	Answered <-chan event.TypedGenericEvent[types.NamespacedName]
+
+	metrics metrics
 }
 
 // scope is what the phases of one reconcile share.
@@ -39,14 +46,33 @@ type scope struct {
 	// cluster is the owner; nil until Cluster API has set it.
 	cluster *clusterv1.Cluster
 
-	// apply is set by ensureWorkspace.
+	// secrets are those that there are of what is published, by name; set by
+	// readPublished, as are the next three.
+	secrets map[string]*corev1.Secret
+	// published is the best kubeconfig of ours that is out and good now; nil if
+	// there is none.
+	published *kubeconfig.Kubeconfig
+	// users is true if a user keeps the Secret of the contract, and usersErr why
+	// what is in it is not good.
+	users    bool
+	usersErr error
+
+	// apply is set by ensureWorkspace; nil if there is none.
 	apply *infrav1.WorkspaceTemplateApply
-	// outputs is set by readOutputs.
+	// outputs and module are set by readOutputs; module is nil if the outputs are
+	// not there or not good.
 	outputs contract.ControlPlane
-	// kubeconfig is set by judgeKubeconfig.
+	module  *kubeconfig.Examined
+	// kubeconfig is what is to be published, and credential where it comes from;
+	// set by chooseCredential.
 	kubeconfig *kubeconfig.Kubeconfig
+	credential controlplanev1.PublishedCredential
+	// renewed is set by publishKubeconfig if another content was published than
+	// before, and conflicts counts the Secrets that belong to others.
+	renewed   bool
+	conflicts int
 	// answer is set by verify.
-	answer Answer
+	answer workload.Answer
 }
 
 // +kubebuilder:rbac:groups=controlplane.cluster.x-k8s.io,resources=captcontrolplanes,verbs=get;list;watch;update;patch
@@ -54,12 +80,14 @@ type scope struct {
 // +kubebuilder:rbac:groups=controlplane.cluster.x-k8s.io,resources=captcontrolplanes/finalizers,verbs=update
 // +kubebuilder:rbac:groups=cluster.x-k8s.io,resources=clusters,verbs=get;list;watch
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=captclusters,verbs=get;list;watch
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplateapplies,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete
 
 // Reconcile takes one CAPTControlPlane a step further.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
 	plane := &controlplanev1.CAPTControlPlane{}
 	if err := r.Client.Get(ctx, req.NamespacedName, plane); err != nil {
+		r.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, plane, controlplanev1.ControlPlaneFinalizer); err != nil || added {
@@ -76,30 +104,47 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	s := &scope{plane: plane, cluster: cluster}
 	defer func() {
 		plane.Status.ObservedGeneration = plane.Generation
 		plane.Status.ExternalManagedControlPlane = ptr.To(true)
 		reterr = errors.Join(reterr, phase.Patch(ctx, helper, plane, controlplanev1.AvailableCondition,
 			controlplanev1.WorkspaceReadyCondition, controlplanev1.EndpointAvailableCondition,
 			controlplanev1.KubeconfigReadyCondition, controlplanev1.ConnectedCondition))
+		r.metrics.observe(s, r.Clock.Now())
 	}()
-	return phase.Run(ctx, r.Reporter, plane, &scope{plane: plane, cluster: cluster}, r.phases(plane))
+	return phase.Run(ctx, r.Reporter, plane, s, r.phases(plane))
 }
 
 func (r *Reconciler) phases(plane *controlplanev1.CAPTControlPlane) []phase.Phase[*scope] {
+	const (
+		workspace  = controlplanev1.WorkspaceReadyCondition
+		endpoint   = controlplanev1.EndpointAvailableCondition
+		kubeconfig = controlplanev1.KubeconfigReadyCondition
+		connected  = controlplanev1.ConnectedCondition
+	)
 	if !plane.DeletionTimestamp.IsZero() {
 		return []phase.Phase[*scope]{
-			{Name: "deleteWorkspace", Condition: controlplanev1.WorkspaceReadyCondition, Run: r.deleteWorkspace},
-			{Name: "deleteSecrets", Condition: controlplanev1.KubeconfigReadyCondition, Run: r.deleteSecrets},
+			{Name: "removeAccount", Condition: connected, Run: r.removeAccount},
+			{Name: "deleteWorkspace", Condition: workspace, Run: r.deleteWorkspace},
+			{Name: "deleteSecrets", Condition: kubeconfig, Run: r.deleteSecrets},
 		}
 	}
 	return []phase.Phase[*scope]{
-		{Name: "ensureWorkspace", Condition: controlplanev1.WorkspaceReadyCondition, Run: r.ensureWorkspace},
-		{Name: "readOutputs", Condition: controlplanev1.KubeconfigReadyCondition, Run: r.readOutputs},
-		{Name: "judgeKubeconfig", Condition: controlplanev1.KubeconfigReadyCondition, Run: r.judgeKubeconfig},
-		{Name: "publishEndpoint", Condition: controlplanev1.EndpointAvailableCondition, Run: r.publishEndpoint},
-		{Name: "publishKubeconfig", Condition: controlplanev1.KubeconfigReadyCondition, Run: r.publishKubeconfig},
-		{Name: "verify", Condition: controlplanev1.ConnectedCondition, Run: r.verify},
-		{Name: "reportVersion", Condition: controlplanev1.ConnectedCondition, Run: r.reportVersion},
+		{Name: "findCluster", Condition: workspace, Run: r.findCluster},
+		{Name: "readPublished", Condition: kubeconfig, Run: r.readPublished},
+		{Name: "ensureWorkspace", Condition: workspace, Run: r.ensureWorkspace},
+		{Name: "readOutputs", Condition: kubeconfig, Run: r.readOutputs},
+		{Name: "chooseCredential", Condition: kubeconfig, Run: r.chooseCredential},
+		{Name: "publishEndpoint", Condition: endpoint, Run: r.publishEndpoint},
+		{Name: "publishKubeconfig", Condition: kubeconfig, Run: r.publishKubeconfig},
+		{Name: "verify", Condition: connected, Run: r.verify},
+		{Name: "reportVersion", Condition: connected, Run: r.reportVersion},
 	}
+}
+
+// forget forgets a control plane that is gone.
+func (r *Reconciler) forget(key client.ObjectKey) {
+	r.Clusters.Forget(key)
+	r.metrics.forget(key)
 }

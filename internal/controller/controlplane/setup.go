@@ -5,14 +5,17 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -30,6 +33,10 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr manager.Manager, 
 	if err != nil {
 		return err
 	}
+	watcher := &clockWatcher{clock: r.Clock, planes: mgr.GetClient(), jumped: make(chan event.TypedGenericEvent[types.NamespacedName])}
+	if err := mgr.Add(watcher); err != nil {
+		return err
+	}
 	changed := builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})
 	owner := handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &controlplanev1.CAPTControlPlane{}, handler.OnlyControllerOwner())
 	return builder.ControllerManagedBy(mgr).
@@ -40,8 +47,17 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr manager.Manager, 
 		Watches(&clusterv1.Cluster{}, handler.EnqueueRequestsFromMapFunc(ofCluster)).
 		WatchesMetadata(&corev1.Secret{}, owner, changed).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecretName), changed).
+		WatchesRawSource(source.TypedChannel(r.Answered, itself())).
+		WatchesRawSource(source.TypedChannel(watcher.jumped, itself())).
 		WithOptions(options).
 		Complete(r)
+}
+
+// itself has the control plane reconciled that an event is about.
+func itself() handler.TypedEventHandler[types.NamespacedName, reconcile.Request] {
+	return handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, key types.NamespacedName) []reconcile.Request {
+		return []reconcile.Request{{NamespacedName: key}}
+	})
 }
 
 // ofApply returns the control planes that use an apply as it is.

@@ -7,12 +7,14 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -58,6 +60,7 @@ func (w *world) start() {
 		Client:  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 	})
 	w.Expect(err).NotTo(HaveOccurred())
+	w.reconciler.Answered = make(chan event.TypedGenericEvent[types.NamespacedName])
 	w.reconciler.Client, w.reconciler.Live = mgr.GetClient(), mgr.GetAPIReader()
 	w.Expect(w.reconciler.SetupWithManager(w.t.Context(), mgr, controller.Options{})).To(Succeed())
 	stopped := make(chan struct{})

@@ -33,7 +33,7 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// ca is a CA certificate in PEM, valid for an hour around noon.
+// ca is a CA certificate in PEM, valid around noon.
 var ca = newCA()
 
 func newCA() string {
@@ -42,7 +42,7 @@ func newCA() string {
 		panic(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"},
-		NotBefore: noon.Add(-time.Hour), NotAfter: noon.Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+		NotBefore: noon.Add(-time.Hour), NotAfter: noon.Add(100000 * time.Hour), IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		panic(err)
@@ -58,25 +58,20 @@ type world struct {
 	t          *testing.T
 	namespace  string
 	reconciler *Reconciler
-	// answer and refusal are what the API server of the cluster says.
-	answer  Answer
-	refusal error
-	// tried is the kubeconfig that it was last asked with.
-	tried string
+	clock      *clocktesting.FakePassiveClock
+	// clusters is the API server of the cluster.
+	clusters *fakeClusters
 }
 
 // newWorld makes the objects, changed by the test, and brings them to the point
 // where all of a reconcile is done.
 func newWorld(t *testing.T, change func(*controlplanev1.CAPTControlPlane, *clusterv1.Cluster)) *world {
 	t.Helper()
-	w := &world{WithT: NewWithT(t), t: t, namespace: env.Namespace(t), answer: Answer{User: "admin", Version: "v1.34.1"}}
+	w := &world{WithT: NewWithT(t), t: t, namespace: env.Namespace(t), clock: clocktesting.NewFakePassiveClock(noon)}
+	w.clusters = &fakeClusters{clock: w.clock, version: "v1.34.1"}
 	w.reconciler = &Reconciler{
-		Client: env.Client, Live: env.Client, Clock: clocktesting.NewFakePassiveClock(noon),
+		Client: env.Client, Live: env.Client, Clock: w.clock, Clusters: w.clusters,
 		Reporter: phase.Reporter{Controller: "test", Recorder: &events.FakeRecorder{}},
-		Connect: func(_ context.Context, kubeconfig []byte) (Answer, error) {
-			w.tried = string(kubeconfig)
-			return w.answer, w.refusal
-		},
 	}
 	plane, cluster := newPlane(w.namespace), newCluster(w.namespace)
 	if change != nil {
@@ -102,6 +97,7 @@ func newPlane(namespace string) *controlplanev1.CAPTControlPlane {
 	plane := &controlplanev1.CAPTControlPlane{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "p"}}
 	plane.Spec.Version = "v1.34.1"
 	plane.Spec.WorkspaceTemplateRef = &infrav1.WorkspaceTemplateReference{Name: "t"}
+	plane.Spec.Kubeconfig = &controlplanev1.KubeconfigSpec{Credential: controlplanev1.CredentialOutputs}
 	return plane
 }
 
@@ -218,6 +214,7 @@ func (w *world) stands(apply *infrav1.WorkspaceTemplateApply, reason string, out
 	apply.Status.ObservedGeneration = apply.Generation
 	if outputs != nil {
 		apply.Status.OutputsSecretName = apply.Name + "-outputs"
+		apply.Status.LastAppliedTime = metav1.NewTime(noon)
 		w.store(apply.Status.OutputsSecretName, outputs)
 	}
 	w.Expect(env.Client.Status().Update(context.Background(), apply)).To(Succeed())

@@ -40,7 +40,7 @@ func (r *Reconciler) storeOutputs(ctx context.Context, s *scope) phase.Outcome {
 	if s.observation.OutputsSecret == "" {
 		return phase.Wait(ReasonNoOutputs, "no run has succeeded yet", 0)
 	}
-	outputs, err := workspace.Outputs(ctx, r.Live, s.workspace)
+	outputs, _, err := workspace.Outputs(ctx, r.Live, s.workspace)
 	if err != nil {
 		return phase.BlockWith(err, ReasonOutputsNotStored)
 	}

@@ -174,7 +174,7 @@ func (r *Reconciler) outputsOfOthers(ctx context.Context, apply *infrav1.Workspa
 		if err := r.Client.Get(ctx, client.ObjectKey{Namespace: apply.Namespace, Name: source.ApplyRef}, other); err != nil {
 			return nil, fmt.Errorf("reading WorkspaceTemplateApply %s: %w", source.ApplyRef, err)
 		}
-		outputs, err := workspace.Outputs(ctx, r.Live, other)
+		outputs, _, err := workspace.Outputs(ctx, r.Live, other)
 		if err != nil {
 			return nil, err
 		}

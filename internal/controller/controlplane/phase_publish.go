@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,56 +17,24 @@ import (
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	"github.com/captproject/capt/internal/kubeconfig"
 	"github.com/captproject/capt/internal/phase"
-	"github.com/captproject/capt/internal/workspace"
 )
 
-// Reasons of the conditions KubeconfigReady and EndpointAvailable, besides those
-// of the packages contract and kubeconfig.
+// Reasons of the condition KubeconfigReady about the Secrets.
 const (
-	// ReasonOutputsNotRead: the API server refused to give the outputs. It is
-	// tried again.
-	ReasonOutputsNotRead = "OutputsNotRead"
-	// ReasonPublishFailed: the API server refused a Secret. It is tried again.
+	// ReasonPublishFailed: the API server refused a read or a write. It is tried
+	// again.
 	ReasonPublishFailed = "PublishFailed"
 	// ReasonSecretForeign: a Secret of the name is controlled by something else
-	// and is not touched. Delete it, or its owner's claim to it.
+	// and is not touched. Delete it, or have it taken over.
 	ReasonSecretForeign = "SecretForeign"
-	// ReasonSecretNameTaken: the administrators' Secret has the name of another
-	// Cluster's kubeconfig Secret, which comes first. Rename one of the two.
+	// ReasonSecretNameTaken: the condition is true: the administrators' Secret has
+	// the name of another Cluster's kubeconfig Secret, which comes first, and is
+	// done without.
 	ReasonSecretNameTaken = "SecretNameTaken"
+	// ReasonSecretLabelMissing: a Secret that a user keeps lacks the label without
+	// which Cluster API does not see it. Set it.
+	ReasonSecretLabelMissing = "SecretLabelMissing"
 )
-
-// readOutputs reads what the module gave.
-func (r *Reconciler) readOutputs(ctx context.Context, s *scope) phase.Outcome {
-	outputs, err := workspace.Outputs(ctx, r.Live, s.apply)
-	if err != nil {
-		return phase.BlockWith(err, ReasonOutputsNotRead)
-	}
-	if s.outputs, err = outputs.ControlPlane(s.plane.Spec.Outputs); err != nil {
-		return phase.BlockWith(err, ReasonOutputsNotRead)
-	}
-	return phase.Done()
-}
-
-// judgeKubeconfig finds out whether the outputs make a good kubeconfig. A bad
-// one goes no further: what was published before stays.
-func (r *Reconciler) judgeKubeconfig(_ context.Context, s *scope) phase.Outcome {
-	judged, err := kubeconfig.Judge(kubeconfig.Candidate{
-		Kubeconfig: s.outputs.Kubeconfig,
-		Parts: kubeconfig.Parts{
-			Server:            s.outputs.Endpoint,
-			CACertificate:     s.outputs.CACertificate,
-			ClientCertificate: s.outputs.ClientCertificate,
-			ClientKey:         s.outputs.ClientKey,
-			Token:             s.outputs.Token,
-		},
-	}, r.Clock.Now())
-	if err != nil {
-		return phase.BlockWith(err, ReasonOutputsNotRead)
-	}
-	s.kubeconfig = judged
-	return phase.Done()
-}
 
 // publishEndpoint tells Cluster API where the API server answers. It never
 // changes an endpoint that is set: Cluster API would not follow.
@@ -88,28 +57,39 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 	if err != nil {
 		return phase.Fail(ReasonPublishFailed, err)
 	}
-	var refused []error
+	outcome := phase.Done()
+	var foreign []error
 	for _, secret := range secrets {
-		switch verdict, err := r.publish(ctx, s.plane, secret); {
+		switch verdict, err := r.publish(ctx, s, secret); {
 		case err != nil:
 			return phase.Fail(ReasonPublishFailed, fmt.Errorf("publishing Secret %s: %w", secret.Name, err))
 		case verdict == kubeconfig.Foreign:
-			refused = append(refused, &secretError{ReasonSecretForeign, fmt.Sprintf(
-				"Secret %s is controlled by something else and was not touched; delete it to have it made anew", secret.Name)})
+			s.conflicts++
+			foreign = append(foreign, &secretError{ReasonSecretForeign, fmt.Sprintf(
+				"Secret %s is controlled by something else and was not touched; delete it, or name it in the annotation %s of this object to have it taken over", secret.Name, kubeconfig.TakeOverAnnotation)})
 		case verdict == kubeconfig.NameTaken:
-			refused = append(refused, &secretError{ReasonSecretNameTaken, fmt.Sprintf(
-				"Secret %s is the kubeconfig of another Cluster and was not touched; rename this control plane to have an administrators' Secret", secret.Name)})
+			s.conflicts++
+			outcome = phase.Note(ReasonSecretNameTaken, fmt.Sprintf(
+				"Secret %s is the kubeconfig of another Cluster and was not touched; rename this control plane to have an administrators' Secret", secret.Name))
 		}
 	}
-	s.plane.Status.Kubeconfig.SecretName = secrets[0].Name
-	s.plane.Status.Kubeconfig.ExpirationTime = metav1.Time{}
+	s.describe(secrets[0].Name)
+	if len(foreign) > 0 {
+		return phase.BlockWith(errors.Join(foreign...), ReasonPublishFailed).Proceed()
+	}
+	return outcome
+}
+
+// describe tells in the status what was published.
+func (s *scope) describe(secretName string) {
+	status := controlplanev1.KubeconfigStatus{SecretName: secretName, Credential: s.credential}
 	if s.kubeconfig.Expires != nil {
-		s.plane.Status.Kubeconfig.ExpirationTime = metav1.NewTime(s.kubeconfig.Expires.Truncate(time.Second))
+		status.ExpirationTime = metav1.NewTime(s.kubeconfig.Expires.Truncate(time.Second))
+		if s.credential != controlplanev1.PublishedUserProvided {
+			status.RenewalTime = metav1.NewTime(s.kubeconfig.HalfLife().Truncate(time.Second))
+		}
 	}
-	if len(refused) > 0 {
-		return phase.BlockWith(errors.Join(refused...), ReasonPublishFailed).Proceed()
-	}
-	return phase.Done()
+	s.plane.Status.Kubeconfig = status
 }
 
 // secretError says why a Secret was not written.
@@ -120,24 +100,22 @@ func (e *secretError) Error() string { return e.message }
 // Reason is what conditions show.
 func (e *secretError) Reason() string { return e.reason }
 
-// publish makes one Secret be as desired, if it is ours to write.
-func (r *Reconciler) publish(ctx context.Context, plane *controlplanev1.CAPTControlPlane, desired *corev1.Secret) (kubeconfig.Verdict, error) {
-	if err := controllerutil.SetControllerReference(plane, desired, r.Client.Scheme()); err != nil {
+// publish makes one Secret be as desired, if it is ours to write. It was read
+// before the outputs: one that has changed since is a conflict.
+func (r *Reconciler) publish(ctx context.Context, s *scope, desired *corev1.Secret) (kubeconfig.Verdict, error) {
+	if err := controllerutil.SetControllerReference(s.plane, desired, r.Client.Scheme()); err != nil {
 		return "", err
 	}
-	existing := &corev1.Secret{}
-	err := r.Live.Get(ctx, client.ObjectKeyFromObject(desired), existing)
-	if apierrors.IsNotFound(err) {
+	existing := s.secrets[desired.Name]
+	if existing == nil {
 		return kubeconfig.Ours, r.Client.Create(ctx, desired)
 	}
-	if err != nil {
-		return "", err
-	}
-	verdict := kubeconfig.Ownership(existing, desired, plane)
+	verdict := s.verdict(desired.Name)
 	if verdict != kubeconfig.Ours && verdict != kubeconfig.Adopt {
 		return verdict, nil
 	}
-	return verdict, r.repair(ctx, plane, existing, desired)
+	s.renewed = s.renewed || !equality.Semantic.DeepEqual(existing.Data, desired.Data)
+	return verdict, r.repair(ctx, s.plane, existing, desired)
 }
 
 // repair makes an existing Secret as desired. Nothing is written if it is.
@@ -157,15 +135,14 @@ func (r *Reconciler) repair(ctx context.Context, plane *controlplanev1.CAPTContr
 		}
 		return r.Client.Create(ctx, desired)
 	}
-	existing.OwnerReferences = adopt(existing.OwnerReferences, desired.OwnerReferences[0])
-	if existing.Labels == nil {
-		existing.Labels = map[string]string{}
+	wanted := existing.DeepCopy()
+	wanted.OwnerReferences = adopt(existing.OwnerReferences, desired.OwnerReferences[0])
+	if wanted.Labels == nil {
+		wanted.Labels = map[string]string{}
 	}
-	for name, value := range desired.Labels {
-		existing.Labels[name] = value
-	}
-	existing.Data = desired.Data
-	return r.Client.Update(ctx, existing)
+	maps.Copy(wanted.Labels, desired.Labels)
+	wanted.Data = desired.Data
+	return r.Client.Update(ctx, wanted)
 }
 
 // adopt returns the owners with ours as the controller: the contract asks for

@@ -1,0 +1,212 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
+	"github.com/captproject/capt/internal/kubeconfig"
+	"github.com/captproject/capt/internal/phase"
+	"github.com/captproject/capt/internal/workload"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// accountAnnotation on a control plane says that there may be an account in the
+// workload cluster. It is written before one is made.
+const accountAnnotation = "capt.cluster.x-k8s.io/workload-account"
+
+// useAccount publishes a token of the account. The one that is published is
+// renewed at half of its life with itself; if it has lapsed, with the module's
+// credential; if that has ended as well, the module is applied again.
+func (r *Reconciler) useAccount(ctx context.Context, s *scope) phase.Outcome {
+	now := r.Clock.Now()
+	own := r.ownToken(s)
+	if own != nil && now.Before(own.HalfLife()) {
+		s.publish(own, controlplanev1.PublishedServiceAccountToken)
+		return phase.DoneFor(own.HalfLife().Sub(now))
+	}
+	var module *kubeconfig.Kubeconfig
+	var moduleErr error
+	if s.module != nil {
+		module, moduleErr = s.module.Kubeconfig(now)
+	}
+	if own == nil && module == nil {
+		return r.awaitModule(ctx, s, moduleErr)
+	}
+	credentials, err := r.credentials(s.cluster.Name, own, module)
+	if err != nil {
+		return phase.Fail(ReasonPublishFailed, err)
+	}
+	if !s.accountNoted() {
+		return s.awaitToken(own)
+	}
+	answer, again := r.retrying(func(since time.Time) workload.Answer { return r.Clusters.Issue(account(s.plane), credentials, since) })
+	if answer.Token != "" {
+		if answer.Err = r.takeToken(s, own, answer.Token); answer.Err == nil {
+			return phase.DoneFor(r.until(s.kubeconfig.HalfLife()))
+		}
+		again = shortestRenewal
+	}
+	if answer.Err == nil {
+		return s.awaitToken(own)
+	}
+	return r.doWithoutToken(ctx, s, own, module, answer.Err).Within(again)
+}
+
+// ownToken is the published kubeconfig if it has a token of the account which the
+// right cluster does not refuse.
+func (r *Reconciler) ownToken(s *scope) *kubeconfig.Kubeconfig {
+	kc := s.published
+	if kc == nil || kc.ServiceAccount() != account(s.plane).User() || s.module != nil && !s.module.SameCluster(kc) || r.isRefused(s, kc) {
+		return nil
+	}
+	return kc
+}
+
+// awaitModule has the module make a credential that a token can be had with.
+func (r *Reconciler) awaitModule(ctx context.Context, s *scope, why error) phase.Outcome {
+	if s.module == nil { // its outputs are not there: said already
+		s.publish(s.published, controlplanev1.PublishedServiceAccountToken)
+		return phase.Done()
+	}
+	renewal, err := r.renewByModule(ctx, s, true)
+	if err != nil {
+		return phase.Fail(ReasonPublishFailed, err)
+	}
+	return r.keepPublished(s, why).Within(renewal)
+}
+
+// credentials encodes what a token can be had with.
+func (r *Reconciler) credentials(cluster string, own, module *kubeconfig.Kubeconfig) (credentials workload.Credentials, err error) {
+	if own != nil {
+		if credentials.Own, err = own.Bytes(cluster); err != nil {
+			return credentials, err
+		}
+	}
+	if module != nil {
+		credentials.Module, err = module.Bytes(cluster)
+	}
+	return credentials, err
+}
+
+// accountNoted tells whether it has been noted that there may be an account. If
+// not it is with this reconcile, and the write wakes us.
+func (s *scope) accountNoted() bool {
+	if _, noted := s.plane.Annotations[accountAnnotation]; noted {
+		return true
+	}
+	metav1.SetMetaDataAnnotation(&s.plane.ObjectMeta, accountAnnotation, account(s.plane).Name())
+	return false
+}
+
+// takeToken has a token published that the API server gave.
+func (r *Reconciler) takeToken(s *scope, own *kubeconfig.Kubeconfig, token string) error {
+	var candidate kubeconfig.Candidate
+	if s.module != nil {
+		candidate = s.module.WithToken(token)
+	} else {
+		candidate = own.WithToken(token)
+	}
+	kc, err := kubeconfig.Judge(candidate, r.Clock.Now())
+	if err != nil {
+		return err
+	}
+	s.publish(kc, controlplanev1.PublishedServiceAccountToken)
+	return nil
+}
+
+// awaitToken leaves what is published as it is while a token is asked for.
+func (s *scope) awaitToken(own *kubeconfig.Kubeconfig) phase.Outcome {
+	switch {
+	case own != nil:
+		s.publish(own, controlplanev1.PublishedServiceAccountToken)
+		return phase.Done()
+	case s.published != nil && s.module.SameCluster(s.published):
+		s.publish(s.published, controlplanev1.PublishedOutputs)
+		return phase.Undecided(ReasonIssuingToken, "the API server is being asked for a token").Proceed()
+	}
+	return phase.Undecided(ReasonIssuingToken, "the API server is being asked for a token")
+}
+
+// doWithoutToken publishes the next best: the earlier token while it lives, or
+// the module's own credential, which the module then has to renew.
+func (r *Reconciler) doWithoutToken(ctx context.Context, s *scope, own, module *kubeconfig.Kubeconfig, why error) phase.Outcome {
+	outcome := phase.Note(ReasonTokenNotIssued, fmt.Sprintf("the module's own credential is published: no token of a ServiceAccount can be had: %v", why))
+	if own != nil {
+		s.publish(own, controlplanev1.PublishedServiceAccountToken)
+		outcome = phase.Note(ReasonTokenNotRenewed, fmt.Sprintf("the published token is good, but no new one can be had: %v", why))
+	} else {
+		s.publish(module, controlplanev1.PublishedOutputs)
+	}
+	refused := hasReason(why, workload.ReasonCredentialRefused)
+	if s.module == nil || own != nil && !refused {
+		return outcome
+	}
+	renewal, err := r.renewByModule(ctx, s, refused)
+	if err != nil {
+		return phase.Fail(ReasonPublishFailed, err)
+	}
+	return outcome.Within(renewal)
+}
+
+// Reasons of the condition Connected while the control plane is deleted, besides
+// those of package workload.
+const (
+	// ReasonRemovingAccount: what was made in the workload cluster is being
+	// removed. The answer of its API server wakes us.
+	ReasonRemovingAccount = "RemovingAccount"
+)
+
+// removalPatience is how long a deletion waits for a workload cluster.
+const removalPatience = time.Minute
+
+// removeAccount removes what was made in the workload cluster, while there still
+// is a credential for it. A cluster that cannot be asked does not hold up the
+// deletion for long: usually it is what is being deleted.
+func (r *Reconciler) removeAccount(ctx context.Context, s *scope) phase.Outcome {
+	name, made := s.plane.Annotations[accountAnnotation]
+	if !made {
+		return phase.Done()
+	}
+	credentials, err := r.lastCredentials(ctx, s)
+	if err != nil {
+		return phase.Fail(ReasonPublishFailed, err)
+	}
+	answer, again := workload.Answer{Err: errors.New("there is no credential for it any more")}, time.Duration(0)
+	if credentials.Own != nil || credentials.Module != nil {
+		answer, again = r.retrying(func(since time.Time) workload.Answer { return r.Clusters.Remove(account(s.plane), credentials, since) })
+		switch {
+		case answer.At.IsZero():
+			return phase.Wait(ReasonRemovingAccount, "the ServiceAccount is being removed from the workload cluster", 0)
+		case answer.Err == nil:
+			delete(s.plane.Annotations, accountAnnotation)
+			return phase.Done()
+		case r.Clock.Now().Before(s.plane.DeletionTimestamp.Add(removalPatience)):
+			return phase.FailFor(ReasonRemovingAccount, fmt.Errorf("removing the ServiceAccount from the workload cluster: %w", answer.Err), again)
+		}
+	}
+	return phase.Note(ReasonAccountNotRemoved,
+		fmt.Sprintf("if the workload cluster stays, delete the ServiceAccount kube-system/%s there and the objects of its name: %v", name, answer.Err))
+}
+
+// ReasonAccountNotRemoved: the control plane goes although its ServiceAccount may
+// be left in the workload cluster. Delete it there if the cluster stays.
+const ReasonAccountNotRemoved = "AccountNotRemoved"
+
+// lastCredentials are those that there are when a control plane goes. Nothing
+// that they lack is an error.
+func (r *Reconciler) lastCredentials(ctx context.Context, s *scope) (workload.Credentials, error) {
+	if s.cluster == nil {
+		return workload.Credentials{}, nil
+	}
+	if r.readPublished(ctx, s); s.published != nil && s.published.ServiceAccount() != account(s.plane).User() {
+		s.published = nil
+	}
+	var module *kubeconfig.Kubeconfig
+	if r.findWorkspace(ctx, s); s.apply != nil && s.apply.Status.OutputsSecretName != "" && r.examineOutputs(ctx, s) == nil {
+		module, _ = s.module.Kubeconfig(r.Clock.Now())
+	}
+	return r.credentials(s.cluster.Name, s.published, module)
+}

@@ -1,0 +1,68 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/captproject/capt/internal/kubeconfig"
+	"github.com/captproject/capt/internal/phase"
+)
+
+// readPublished reads the Secrets that there are. They are read before the
+// outputs: an optimistic lock on what was read here proves that nobody has
+// published anything newer meanwhile.
+func (r *Reconciler) readPublished(ctx context.Context, s *scope) phase.Outcome {
+	s.secrets = map[string]*corev1.Secret{}
+	for _, name := range kubeconfig.SecretNames(s.cluster.Name, s.plane.Name) {
+		secret := &corev1.Secret{}
+		err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.cluster.Namespace, Name: name}, secret)
+		if err == nil {
+			s.secrets[name] = secret
+		} else if client.IgnoreNotFound(err) != nil {
+			return phase.Fail(ReasonPublishFailed, fmt.Errorf("reading Secret %s: %w", name, err))
+		}
+	}
+	contract := kubeconfig.SecretName(s.cluster.Name)
+	s.users = s.verdict(contract) == kubeconfig.UserProvided
+	for _, name := range []string{contract, kubeconfig.AdministratorsSecretName(s.plane.Name)} {
+		judged, err := r.judgeSecret(s, name)
+		switch {
+		case s.users && name == contract:
+			s.published, s.usersErr = judged, err
+			return phase.Done()
+		case err == nil && s.published == nil && metav1.IsControlledBy(s.secrets[name], s.plane):
+			s.published = judged
+		}
+	}
+	return phase.Done()
+}
+
+// verdict says whose a published Secret is; "" if there is none.
+func (s *scope) verdict(name string) kubeconfig.Verdict {
+	secret := s.secrets[name]
+	if secret == nil {
+		return ""
+	}
+	desired := kubeconfig.NewSecret(client.ObjectKeyFromObject(s.cluster), name, nil)
+	return kubeconfig.Ownership(secret, desired, s.plane)
+}
+
+var errNoSecret = errors.New("there is no Secret")
+
+// judgeSecret judges the kubeconfig in a Secret.
+func (r *Reconciler) judgeSecret(s *scope, name string) (*kubeconfig.Kubeconfig, error) {
+	secret := s.secrets[name]
+	if secret == nil {
+		return nil, errNoSecret
+	}
+	if secret.Labels[clusterv1.ClusterNameLabel] == "" && s.verdict(name) == kubeconfig.UserProvided {
+		return nil, &secretError{ReasonSecretLabelMissing, fmt.Sprintf("Cluster API does not see it without the label %s", clusterv1.ClusterNameLabel)}
+	}
+	return kubeconfig.Judge(kubeconfig.Candidate{Kubeconfig: secret.Data[kubeconfig.KubeconfigKey], AllowInsecure: s.allowsInsecure()}, r.Clock.Now())
+}
