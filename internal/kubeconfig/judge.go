@@ -67,6 +67,11 @@ func Judge(c Candidate, now time.Time) (*Kubeconfig, error) {
 		return nil, err
 	}
 	kc.Server, kc.TLSServerName, kc.CA = server, parts.TLSServerName, ca
+	// Written anew, a part can be larger than it was given.
+	if err := checkSizes(Parts{Server: kc.Server, CACertificate: kc.CA,
+		ClientCertificate: kc.clientCertificate, ClientKey: kc.clientKey, Token: kc.token}); err != nil {
+		return nil, err
+	}
 	return kc, nil
 }
 
