@@ -9,6 +9,9 @@ TOOL = go run ./hack/tools
 # tests start real clusters.
 TEST_TIMEOUT ?= 30m
 
+# For each of the things that are fuzzed.
+FUZZTIME ?= 1m
+
 # The race detector needs cgo and a C compiler; go turns cgo off without one.
 RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
@@ -44,6 +47,15 @@ test: tools ## Unit, envtest and end-to-end tests, with the race detector where 
 .PHONY: verify
 verify: ## Generated files are current, lint finds nothing, go.mod files are tidy.
 	@hack/verify.sh
+
+# Without a limit go spends the time on making what it found shorter.
+FUZZ = go test -run='^$$' -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x
+
+.PHONY: fuzz
+fuzz: ## Fuzz what judges kubeconfigs and outputs, a minute each (FUZZTIME).
+	$(FUZZ) -fuzz='^FuzzOutputs$$' ./internal/contract
+	$(FUZZ) -fuzz='^FuzzFile$$' ./internal/kubeconfig
+	$(FUZZ) -fuzz='^FuzzParts$$' ./internal/kubeconfig
 
 .PHONY: bench
 bench: tools ## Measure; a table for people, JSON under .bench/.

@@ -115,6 +115,7 @@ func TestControlPlaneRefuses(t *testing.T) {
 		"kubeconfig twice in base64": {map[string]any{"kubeconfig": b64(b64(kubeconfigYAML))}, nil, ReasonOutputInvalid, []string{"base64"}},
 		"clusters without users":     {map[string]any{"kubeconfig": "clusters: []"}, nil, ReasonOutputInvalid, []string{"kubeconfig"}},
 		"users without clusters":     {map[string]any{"kubeconfig": "users: []"}, nil, ReasonOutputInvalid, []string{"kubeconfig"}},
+		"no kubeconfig with aliases": {map[string]any{"kubeconfig": "clusters: &a [*a]"}, nil, ReasonOutputInvalid, []string{"kubeconfig"}},
 		"broken YAML":                {map[string]any{"kubeconfig": "clusters: [hush-hush"}, nil, ReasonOutputInvalid, []string{"kubeconfig"}},
 		"plain http":                 {map[string]any{"cluster_endpoint": "http://hush-hush", "token": "t"}, nil, ReasonOutputInvalid, []string{`"cluster_endpoint"`, "https://host"}},
 		"credentials in the URL":     {map[string]any{"host": "https://u:hush-hush@h", "token": "t"}, nil, ReasonOutputInvalid, []string{`"host"`}},
@@ -139,6 +140,15 @@ func TestControlPlaneRefuses(t *testing.T) {
 			expectError(t, err, tc.reason, o, tc.words...)
 			NewWithT(t).Expect(o.ControlPlane(tc.mapping)).Error().To(MatchError(err.Error()), "the text changes")
 		})
+	}
+}
+
+// A text with aliases is not parsed, which may take gigabytes, but passed on as it is: package
+// kubeconfig says what is wrong with it.
+func TestAliasesAreNotWrittenOut(t *testing.T) {
+	g := NewWithT(t)
+	for _, content := range []string{aliased, b64(aliased)} {
+		g.Expect(outputs(t, map[string]any{"kubeconfig": content}).ControlPlane(nil)).To(Equal(ControlPlane{Kubeconfig: []byte(aliased)}))
 	}
 }
 

@@ -47,10 +47,21 @@ func plainOrBase64(is func([]byte) bool) func(string) ([]byte, bool) {
 	}
 }
 
-// isKubeconfig recognises a kubeconfig without judging it.
+// Written out, YAML aliases can make gigabytes of a small text. In UTF-16 there is a NUL beside
+// each character.
+var (
+	anchor = regexp.MustCompile(`&\x00?[\w-]`)
+	alias  = regexp.MustCompile(`\*\x00?[\w-]`)
+)
+
+// isKubeconfig recognises a kubeconfig without judging it. One that may have aliases, which package
+// kubeconfig refuses, is recognised by its words instead of being parsed.
 func isKubeconfig(text []byte) bool {
 	if len(text) > maxText {
 		return false
+	}
+	if anchor.Match(text) && alias.Match(text) {
+		return bytes.Contains(text, []byte("clusters")) && bytes.Contains(text, []byte("users"))
 	}
 	var config struct {
 		Clusters []any `json:"clusters"`

@@ -36,8 +36,9 @@ var accepted = map[string][]string{
 		"cluster_raw_config",    // DigitalOcean modules
 	},
 	NameEndpoint: {
-		NameEndpoint,       // GKE, DigitalOcean, kind
-		"cluster_endpoint", // EKS
+		NameEndpoint,           // GKE, DigitalOcean, kind
+		"cluster_endpoint",     // EKS
+		"eks_cluster_endpoint", // Cloud Posse's module for EKS
 		"kubernetes_endpoint",
 		"kubernetes_cluster_endpoint", // Civo modules
 		"api_endpoint",                // Civo
@@ -47,8 +48,9 @@ var accepted = map[string][]string{
 		"host",                        // AKS, Scaleway, Talos, k3d
 	},
 	NameClusterCACertificate: {
-		NameClusterCACertificate,             // AKS, DigitalOcean, Scaleway, kind
-		"cluster_certificate_authority_data", // EKS
+		NameClusterCACertificate,                 // AKS, DigitalOcean, Scaleway, kind
+		"cluster_certificate_authority_data",     // EKS
+		"eks_cluster_certificate_authority_data", // Cloud Posse's module for EKS
 		"certificate_authority_data",
 		"ca_certificate",  // GKE, Talos
 		"cluster_ca_cert", // Selectel
@@ -60,8 +62,8 @@ var accepted = map[string][]string{
 		"client_cert",                // RKE, Selectel
 	},
 	NameClientKey: {
-		NameClientKey, // AKS, GKE, kind, k3d, Talos, RKE
-		"cluster_client_key",
+		NameClientKey,        // AKS, GKE, kind, k3d, Talos, RKE
+		"cluster_client_key", // DigitalOcean modules
 	},
 	NameToken: {
 		NameToken,       // EKS (aws_eks_cluster_auth), Scaleway
@@ -72,9 +74,10 @@ var accepted = map[string][]string{
 	NameKubernetesVersion: {
 		NameKubernetesVersion,        // AKS, Civo
 		"cluster_version",            // EKS
+		"eks_cluster_version",        // Cloud Posse's module for EKS
 		"kubernetes_cluster_version", // Civo modules
 		"master_version",             // GKE
-		"version",
+		"version",                    // Scaleway, OVH, aws_eks_cluster; often the module's own
 	},
 	NameExpiration: {
 		NameExpiration,

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
@@ -16,12 +17,12 @@ import (
 func (o Outputs) Public(maxBytes int) (document []byte, omitted []string) {
 	document = []byte("{")
 	for _, name := range o.Names() {
-		output := o[name]
-		var value any
-		if output.Sensitive || json.Unmarshal(output.Value, &value) != nil || isCredential(name, value) {
+		value, ok := decode(o[name].Value)
+		if o[name].Sensitive || !ok || isCredential(name, value) {
 			continue
 		}
-		member, err := json.Marshal(map[string]json.RawMessage{name: output.Value})
+		// Written anew, so that what is shown is what was looked at: JSON may give a name twice.
+		member, err := json.Marshal(map[string]any{name: value})
 		if err != nil {
 			continue // not JSON: Decode would not have let it through
 		}
@@ -36,8 +37,19 @@ func (o Outputs) Public(maxBytes int) (document []byte, omitted []string) {
 	return append(document, '}'), omitted
 }
 
-// isCredential tells whether a value, or anything inside of it, is a credential by name or by look.
+// decode keeps numbers as they are written.
+func decode(text json.RawMessage) (value any, ok bool) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	return value, decoder.Decode(&value) == nil
+}
+
+// isCredential tells whether a value, its name, or anything inside of it, is a credential by name
+// or by look.
 func isCredential(name string, value any) bool {
+	if looksSecret(name) {
+		return true
+	}
 	for _, credential := range []string{NameKubeconfig, NameToken, NameClientKey} {
 		if value != nil && slices.Contains(accepted[credential], strings.ToLower(name)) {
 			return true
@@ -50,7 +62,7 @@ func isCredential(name string, value any) bool {
 		return slices.ContainsFunc(value, func(element any) bool { return isCredential("", element) })
 	case map[string]any:
 		for name, attribute := range value {
-			if isCredential(name, attribute) || looksSecret(name) {
+			if isCredential(name, attribute) {
 				return true
 			}
 		}
@@ -61,19 +73,21 @@ func isCredential(name string, value any) bool {
 // looksSecret recognises private keys, kubeconfigs and the tokens with a form of their own, plain
 // or in base64.
 func looksSecret(content string) bool {
+	content = strings.TrimSpace(content)
 	if secretForm(content) {
 		return true
 	}
-	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(content))
-	return err == nil && secretForm(string(decoded))
+	decoded, err := base64.StdEncoding.DecodeString(content)
+	return err == nil && secretForm(strings.TrimSpace(string(decoded)))
 }
 
 func secretForm(content string) bool {
 	switch {
 	case strings.Contains(content, "PRIVATE KEY-----"),
-		strings.HasPrefix(content, "k8s-aws-v1."),
+		strings.HasPrefix(content, "k8s-aws-v1."),                             // EKS
+		strings.HasPrefix(content, "ya29."),                                   // Google
 		strings.HasPrefix(content, "eyJ") && strings.Count(content, ".") == 2: // a JWT
 		return true
 	}
-	return strings.Contains(content, "users") && isKubeconfig([]byte(content))
+	return isKubeconfig([]byte(content))
 }

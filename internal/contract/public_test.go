@@ -19,6 +19,8 @@ func TestPublicHidesCredentials(t *testing.T) {
 		// by look
 		"blob1": "text before " + keyPEM, "blob2": b64(keyPEM), "blob3": kubeconfigYAML, "blob4": b64(kubeconfigYAML),
 		"blob5": "k8s-aws-v1.abc", "blob6": "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "blob7": map[string]any{"a": []any{b64(keyPEM)}},
+		"blob8": "\n k8s-aws-v1.abc", "blob9": b64(" eyJhbGciOiJSUzI1NiJ9.e30.c2ln\n"), "blob10": "ya29.abc",
+		"blob11": "Clusters: []\nUsers: []", "blob12": aliased, "blob13": map[string]any{"k8s-aws-v1.abc": "name"},
 	})
 	secret := o["count"]
 	secret.Sensitive = true
@@ -27,6 +29,15 @@ func TestPublicHidesCredentials(t *testing.T) {
 	g.Expect(omitted).To(BeEmpty())
 	g.Expect(document).To(MatchJSON(fmt.Sprintf(`{"vpc_id":"vpc-1","subnets":["a","b"],"count":3,"nothing":null,
 		"cluster_endpoint":"https://h","tokens_url":"https://x","cluster_ca_certificate":%q}`, certificatePEM)))
+}
+
+// A JSON object may give a name twice. Readers take the last, but whoever looks sees both.
+func TestPublicShowsWhatItLookedAt(t *testing.T) {
+	g := NewWithT(t)
+	o, err := Decode([]byte(`{"o":{"value":{"token":"x","token":null,"n":1,"n":12345678901234567890.10,"a":"y","a":"<z>"}}}`))
+	g.Expect(err).NotTo(HaveOccurred())
+	document, _ := o.Public(1 << 10)
+	g.Expect(string(document)).To(Equal(`{"o":{"a":"\u003cz\u003e","n":12345678901234567890.10,"token":null}}`))
 }
 
 func TestPublicSize(t *testing.T) {

@@ -24,6 +24,9 @@ var (
 	keyPEM         = string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: []byte("hush-hush-key")}))
 )
 
+// aliased has an alias of nothing, by which one sees whether it was parsed.
+const aliased = "clusters: [*nothing]\nusers: &a []\n"
+
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
 // outputs builds Outputs from plain values the way `tofu output -json` would print them.

@@ -3,6 +3,8 @@ package kubeconfig
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"slices"
@@ -50,7 +52,7 @@ func judgeCertificate(certificate, key []byte) (*Kubeconfig, validity, error) {
 	if !forClients(chain[0]) {
 		return nil, validity{}, refuse(ReasonClientCertificateInvalid, "The client certificate is not meant for clients (extended key usage), so no API server accepts it. Let the module give the client's certificate.")
 	}
-	block, private, ok := parseKey(key)
+	written, private, ok := parseKey(key)
 	if !ok {
 		return nil, validity{}, refuse(ReasonClientKeyInvalid, "The client key is not one PEM private key without a password. Correct the module's output.")
 	}
@@ -70,7 +72,7 @@ func judgeCertificate(certificate, key []byte) (*Kubeconfig, validity, error) {
 	return &Kubeconfig{
 		Credential:        ClientCertificate,
 		clientCertificate: encodeCertificates(chain),
-		clientKey:         pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}),
+		clientKey:         written,
 	}, valid, nil
 }
 
@@ -108,30 +110,51 @@ func encodeCertificates(certificates []*x509.Certificate) []byte {
 	return text
 }
 
-// parseKey reads the only private key of a PEM text. Other blocks (EC PARAMETERS) are let through.
-// As in crypto/tls the block's type does not decide how the key is encoded.
-func parseKey(text []byte) (found *pem.Block, key crypto.Signer, ok bool) {
+// keyForms are the encodings of private keys, each with its name in PEM.
+var keyForms = []struct {
+	name  string
+	parse func(der []byte) (any, error)
+	write func(key any) ([]byte, error)
+}{
+	{"PRIVATE KEY", x509.ParsePKCS8PrivateKey, x509.MarshalPKCS8PrivateKey},
+	{"RSA PRIVATE KEY",
+		func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
+		func(key any) ([]byte, error) { return x509.MarshalPKCS1PrivateKey(key.(*rsa.PrivateKey)), nil }},
+	{"EC PRIVATE KEY",
+		func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
+		func(key any) ([]byte, error) { return x509.MarshalECPrivateKey(key.(*ecdsa.PrivateKey)) }},
+}
+
+// parseKey reads the only private key of a PEM text, and writes it anew in the same encoding: the
+// parsers do not look at what follows it. Other blocks (EC PARAMETERS) are let through. As in
+// crypto/tls the block's type does not decide how the key is encoded.
+func parseKey(text []byte) (written []byte, key crypto.Signer, ok bool) {
+	block := onlyKey(text)
+	if block == nil {
+		return nil, nil, false
+	}
+	for _, form := range keyForms {
+		parsed, err := form.parse(block.Bytes)
+		if err != nil {
+			continue
+		}
+		der, err := form.write(parsed)
+		key, ok = parsed.(crypto.Signer)
+		return pem.EncodeToMemory(&pem.Block{Type: form.name, Bytes: der}), key, ok && err == nil
+	}
+	return nil, nil, false
+}
+
+// onlyKey returns the block of a private key if there is exactly one and it has no password.
+func onlyKey(text []byte) (found *pem.Block) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue
 		}
 		if found != nil || len(block.Headers) > 0 {
-			return nil, nil, false
+			return nil
 		}
 		found = block
 	}
-	if found == nil {
-		return nil, nil, false
-	}
-	for _, parse := range []func([]byte) (any, error){
-		func(der []byte) (any, error) { return x509.ParsePKCS8PrivateKey(der) },
-		func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
-		func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
-	} {
-		if parsed, err := parse(found.Bytes); err == nil {
-			key, ok = parsed.(crypto.Signer)
-			return found, key, ok
-		}
-	}
-	return nil, nil, false
+	return found
 }

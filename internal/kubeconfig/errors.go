@@ -4,7 +4,7 @@ package kubeconfig
 const (
 	// ReasonTooLarge: the file or one of its parts is larger than any real one.
 	ReasonTooLarge = "KubeconfigTooLarge"
-	// ReasonUnreadable: the file is not a kubeconfig in YAML or JSON.
+	// ReasonUnreadable: the file is not a kubeconfig in YAML or JSON, or it has YAML aliases.
 	ReasonUnreadable = "KubeconfigUnreadable"
 	// ReasonContextInvalid: there is not exactly one context to use, or its cluster or user is not there.
 	ReasonContextInvalid = "ContextInvalid"

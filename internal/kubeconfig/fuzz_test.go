@@ -3,90 +3,162 @@ package kubeconfig
 import (
 	"bytes"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
-	clientcmdv1 "k8s.io/client-go/tools/clientcmd/api/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 )
 
-// FuzzJudge: nothing panics, a refusal has a documented reason, and what is accepted is published
-// without anything that Judge refuses, judged the same again, and written the same again.
-func FuzzJudge(f *testing.F) {
-	files := [][]byte{
-		file(nil),
-		file(func(c, u, _ map[string]any) {
-			clear(u)
-			u["token"], u["tokenFile"], c["proxy-url"] = jwt(`{"exp":1767323046}`), "/x", "http://x"
-		}),
-		file(func(c, u, _ map[string]any) {
-			clear(u)
-			u["token"], c["tls-server-name"] = eks(presigned(now)), "kubernetes.default"
-			delete(c, "certificate-authority-data")
-		}),
-		file(func(c, u, _ map[string]any) {
-			u["exec"], u["as"], u["username"] = map[string]any{"command": "x"}, "x", "x"
-			c["insecure-skip-tls-verify"], c["certificate-authority"] = true, "/x"
-		}),
-		[]byte("a: &a [*a]\nclusters: *a"),
+// FuzzFile: whatever a whole kubeconfig holds, it is refused in our own words, or published without
+// anything but its judged parts.
+func FuzzFile(f *testing.F) {
+	for _, file := range fileSeeds() {
+		f.Add(file)
 	}
-	for _, whole := range files {
-		f.Add(whole, "", []byte(nil), []byte(nil), []byte(nil), "")
-	}
-	f.Add([]byte(nil), "https://[fd00::1]:6443", pki.ca, pki.certificate, pki.key, "")
-	f.Add([]byte(nil), "https://h/%2e", pki.ca, []byte(nil), []byte(nil), jwt(`{"nbf":1}`))
-	f.Add([]byte(nil), "https://u@h?q#f", []byte(nil), []byte(nil), []byte(nil), eks("https://h/?X-Amz-Date=x"))
+	f.Fuzz(func(t *testing.T, file []byte) { expectJudged(t, Candidate{Kubeconfig: file}) })
+}
 
-	f.Fuzz(func(t *testing.T, whole []byte, server string, ca, certificate, key []byte, token string) {
-		kc, err := Judge(Candidate{Kubeconfig: whole, Parts: Parts{
-			Server: server, CACertificate: ca, ClientCertificate: certificate, ClientKey: key, Token: token}}, now)
-		if err != nil {
-			var e *Error
-			if !errors.As(err, &e) || !slices.Contains(Reasons, e.Reason()) || kc != nil {
-				t.Fatalf("refused as %v, %v", err, kc)
-			}
-			return
-		}
-		published, err := kc.Bytes("name")
-		if err != nil {
-			t.Fatal(err)
-		}
-		expectNothingElse(t, published)
-		again, err := Judge(Candidate{Kubeconfig: published}, now)
-		if err != nil {
-			t.Fatalf("accepted, but not again: %v", err)
-		}
-		if twice, err := again.Bytes("name"); err != nil || !bytes.Equal(published, twice) {
-			t.Fatalf("not written the same again: %v", err)
-		}
-		if _, _, err := Endpoint(kc.Server); err != nil {
-			t.Fatal(err)
-		}
+// FuzzParts is FuzzFile for parts.
+func FuzzParts(f *testing.F) {
+	f.Add("https://h:6443", "", pki.ca, pki.certificate, pki.key, "")
+	f.Add("https://[fd00::1]:6443", "kubernetes.default", append([]byte("CA:\n"), pki.ca...), []byte(nil), []byte(nil), eks(presigned(now)))
+	f.Add("HTTPS://H/%2e/ü", "10.0.0.1", []byte(" "), []byte(nil), []byte(nil), jwt(`{"nbf":1,"exp":1e300}`))
+	f.Add("https://u@h?q#f", "h:1", []byte("x"), bytes.Clone(pki.key), pki.key, eks("https://h/?X-Amz-Date=x"))
+	f.Add("https://h", "", []byte(nil), pki.certificate, bytes.ReplaceAll(pki.key, []byte("PRIVATE KEY"), []byte("X-PRIVATE KEY")), "t")
+	f.Add("https://h", "", []byte(nil), pki.certificate, append(encode("EC PARAMETERS", []byte{6}), pki.key...), " t\n")
+	f.Add("https://h", "", pki.ca, pki.certificate, pkcs8(newKey()), "")
+	f.Add("https://h", "", pki.ca[1:], []byte(nil), []byte(nil), "hush hush")
+	f.Add("https://h", "", pki.ca, []byte(nil), []byte(nil), eks(presigned(now.Add(past))))
+	f.Fuzz(func(t *testing.T, server, name string, ca, certificate, key []byte, token string) {
+		expectJudged(t, Candidate{Parts: Parts{Server: server, TLSServerName: name,
+			CACertificate: ca, ClientCertificate: certificate, ClientKey: key, Token: token}})
 	})
 }
 
-// expectNothingElse checks that a published file has nothing but judged parts.
-func expectNothingElse(t *testing.T, published []byte) {
+func fileSeeds() [][]byte {
+	withToken := func(token string) []byte {
+		return file(func(c, u, _ map[string]any) {
+			clear(u)
+			u["token"] = token
+			delete(c, "certificate-authority-data")
+		})
+	}
+	plain := withToken("hush-hush")
+	asJSON := must(yaml.YAMLToJSON(plain))
+	return [][]byte{
+		file(nil), plain, asJSON, withToken(jwt(`{"exp":1767323046}`)), withToken(eks(presigned(now))),
+		append([]byte("\xef\xbb\xbf"), plain...),
+		bytes.ReplaceAll(plain, []byte("\n"), []byte("\r\n")),
+		slices.Concat([]byte("---\n"), plain, []byte("...\n---\n"), file(nil)),
+		slices.Concat(plain, []byte("users:\n- name: u\n  user: {exec: {command: hush-hush}}\n")),
+		slices.Concat(plain, []byte("Users:\n- name: u\n  user: {username: hush-hush, as: hush-hush}\n")),
+		bytes.Replace(asJSON, []byte(`"server"`), []byte(`"proxy-url":"http://hush-hush","Server":"http://hush-hush","server"`), 1),
+		[]byte("a: &a [*a]\nclusters: *a"),
+		[]byte("clusters: [{name: &c c, cluster: {server: &s 'https://h'}}]\nusers: [{name: *c, user: {token: *s}}]\ncontexts: [{name: *c, context: {cluster: *c, user: *c}}]\n"),
+		aliasBomb(),
+		[]byte("hush-hush"), []byte("clusters: [hush-hush"), bytes.Replace(plain, []byte("https://h"), []byte("hush-hush"), 1),
+		file(func(c, u, f map[string]any) {
+			u["exec"], u["as"], u["username"], u["tokenFile"] = map[string]any{"command": "hush-hush"}, "hush-hush", "hush-hush", "/hush-hush"
+			u["auth-provider"] = map[string]any{"name": "hush-hush"}
+			c["insecure-skip-tls-verify"], c["certificate-authority"], c["proxy-url"] = true, "/hush-hush", "http://hush-hush"
+			f["extensions"] = []any{map[string]any{"name": "hush-hush", "extension": map[string]any{"a": 1}}}
+		}),
+	}
+}
+
+// expectJudged checks the promise of this package for a candidate.
+func expectJudged(t *testing.T, c Candidate) {
 	t.Helper()
-	var config clientcmdv1.Config
-	if err := yaml.UnmarshalStrict(published, &config); err != nil {
+	kc, err := Judge(c, now)
+	if err != nil {
+		var e *Error
+		if kc != nil || !errors.As(err, &e) || !slices.Contains(Reasons, e.Reason()) || !isOurs(err.Error()) {
+			t.Fatalf("refused as %v, %v", err, kc)
+		}
+		return
+	}
+	published, err := kc.Bytes("name")
+	if err != nil {
 		t.Fatal(err)
 	}
-	cluster, user := config.Clusters[0].Cluster, config.AuthInfos[0].AuthInfo
+	expectOnlyParts(t, published)
+	again, err := Judge(Candidate{Kubeconfig: published}, now)
+	if err != nil {
+		t.Fatalf("accepted, but not again: %v", err)
+	}
+	if twice, err := again.Bytes("name"); err != nil || !bytes.Equal(published, twice) {
+		t.Fatalf("not written the same again: %v\n%s", err, twice)
+	}
+	if _, _, err := Endpoint(kc.Server); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectOnlyParts checks that a client can be made of a published file, and that the file has one
+// context with a server, a CA and one credential, and nothing else.
+func expectOnlyParts(t *testing.T, published []byte) {
+	t.Helper()
+	config, err := clientcmd.Load(published)
+	if err != nil || config.Clusters["name"] == nil || config.AuthInfos["name"] == nil {
+		t.Fatalf("not what is expected: %v", err)
+	}
+	cluster, user := config.Clusters["name"], config.AuthInfos["name"]
 	if !strings.HasPrefix(cluster.Server, "https://") || (user.Token == "") == (len(user.ClientCertificateData) == 0) {
 		t.Fatal("not an https server with exactly one credential")
 	}
-	parts := clientcmdv1.Config{
-		APIVersion: "v1", Kind: "Config", CurrentContext: "name",
-		Clusters: []clientcmdv1.NamedCluster{{Name: "name", Cluster: clientcmdv1.Cluster{
-			Server: cluster.Server, TLSServerName: cluster.TLSServerName, CertificateAuthorityData: cluster.CertificateAuthorityData}}},
-		AuthInfos: []clientcmdv1.NamedAuthInfo{{Name: "name", AuthInfo: clientcmdv1.AuthInfo{
-			Token: user.Token, ClientCertificateData: user.ClientCertificateData, ClientKeyData: user.ClientKeyData}}},
-		Contexts: []clientcmdv1.NamedContext{{Name: "name", Context: clientcmdv1.Context{Cluster: "name", AuthInfo: "name"}}},
+	parts := clientcmdapi.NewConfig()
+	parts.CurrentContext = "name"
+	parts.Clusters["name"] = &clientcmdapi.Cluster{Server: cluster.Server, TLSServerName: cluster.TLSServerName,
+		CertificateAuthorityData: cluster.CertificateAuthorityData}
+	parts.AuthInfos["name"] = &clientcmdapi.AuthInfo{Token: user.Token,
+		ClientCertificateData: user.ClientCertificateData, ClientKeyData: user.ClientKeyData}
+	parts.Contexts["name"] = &clientcmdapi.Context{Cluster: "name", AuthInfo: "name"}
+	if !equality.Semantic.DeepEqual(config, parts) {
+		t.Fatalf("there is more in it than the parts:\n%s", published)
 	}
-	only, err := yaml.Marshal(parts)
-	if err != nil || !bytes.Equal(only, published) {
-		t.Fatalf("there is more in it than the parts: %v", err)
+	client, err := clientcmd.RESTConfigFromKubeConfig(published)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rest.TLSConfigFor(client); err != nil {
+		t.Fatalf("no client can be made of it: %v", err)
 	}
 }
+
+// isOurs tells whether a message is made of one or two texts that stand in the code of this
+// package, and so of nothing of the input.
+func isOurs(message string) bool {
+	for text := range textsInCode() {
+		if rest, ok := strings.CutPrefix(message, text); ok && text != "" && (rest == "" || textsInCode()[rest]) {
+			return true
+		}
+	}
+	return false
+}
+
+var textsInCode = sync.OnceValue(func() map[string]bool {
+	texts := map[string]bool{}
+	for _, path := range must(filepath.Glob("*.go")) {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		ast.Inspect(must(parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)), func(node ast.Node) bool {
+			if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				texts[must(strconv.Unquote(literal.Value))] = true
+			}
+			return true
+		})
+	}
+	return texts
+})

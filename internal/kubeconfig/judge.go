@@ -91,6 +91,11 @@ func Examine(c Candidate, now time.Time) (*Examined, error) {
 		return nil, err
 	}
 	kc.Server, kc.TLSServerName, kc.CA, kc.Insecure = server, parts.TLSServerName, ca, parts.insecure
+	// Written anew, a part can be larger than it was given.
+	if err := checkSizes(Parts{Server: kc.Server, CACertificate: kc.CA,
+		ClientCertificate: kc.clientCertificate, ClientKey: kc.clientKey, Token: kc.token}); err != nil {
+		return nil, err
+	}
 	kc.date(valid, c)
 	return &Examined{kubeconfig: kc, begins: valid.begins}, nil
 }

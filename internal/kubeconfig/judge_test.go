@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,21 @@ func TestSizes(t *testing.T) {
 		},
 		"key":   func(p *Parts) { p.ClientKey = append([]byte(long(maxKey)+"\n"), pki.key...) },
 		"token": func(p *Parts) { p.Token = long(maxToken + 1) },
+	} {
+		t.Run(name, func(t *testing.T) { expectRefused(t, parts(change), ReasonTooLarge) })
+	}
+	// What is written anew can be larger than what was given.
+	lines := func(text []byte) []byte {
+		begin, rest, _ := bytes.Cut(text, []byte("-----\n"))
+		data, end, _ := bytes.Cut(rest, []byte("\n-----"))
+		return slices.Concat(begin, []byte("-----\n"), bytes.ReplaceAll(data, []byte("\n"), nil), []byte("\n-----"), end)
+	}
+	for name, change := range map[string]func(p *Parts){
+		"server, escaped": func(p *Parts) { p.Server = "https://h/" + strings.Repeat("ü", (maxServer-len("https://h/"))/2) },
+		"CA, in lines":    func(p *Parts) { p.CACertificate = bytes.Repeat(lines(pki.ca), maxCA/len(lines(pki.ca))) },
+		"certificate, in lines": func(p *Parts) {
+			p.ClientCertificate = bytes.Repeat(lines(pki.certificate), maxCertificate/len(lines(pki.certificate)))
+		},
 	} {
 		t.Run(name, func(t *testing.T) { expectRefused(t, parts(change), ReasonTooLarge) })
 	}
@@ -121,6 +137,29 @@ func TestClientCertificate(t *testing.T) {
 			kc := expectAccepted(t, c)
 			g.Expect(kc.Credential).To(Equal(ClientCertificate))
 			g.Expect(*kc.Expires).To(BeTemporally("==", tc.expires))
+		})
+	}
+}
+
+func TestKeyIsWrittenAnew(t *testing.T) {
+	rsaKey := newRSAKey()
+	sec1 := must(x509.MarshalECPrivateKey(pki.clientKey))
+	pkcs1 := x509.MarshalPKCS1PrivateKey(rsaKey)
+	block, _ := pem.Decode(pki.key)
+	ofRSA := pki.certificateFor(rsaKey, now.Add(past), now.Add(future))
+	for name, tc := range map[string]struct{ certificate, key, want []byte }{
+		"PKCS #8":                  {pki.certificate, pki.key, pki.key},
+		"PKCS #8, by another name": {pki.certificate, encode("EC PRIVATE KEY", block.Bytes), pki.key},
+		"PKCS #8, by no name":      {pki.certificate, encode("hush-hush-PRIVATE KEY", block.Bytes), pki.key},
+		"PKCS #8, with a tail":     {pki.certificate, encode("PRIVATE KEY", append(bytes.Clone(block.Bytes), "hush-hush"...)), pki.key},
+		"PKCS #1":                  {ofRSA, encode("RSA PRIVATE KEY", pkcs1), encode("RSA PRIVATE KEY", pkcs1)},
+		"PKCS #1, by another name": {ofRSA, encode("PRIVATE KEY", pkcs1), encode("RSA PRIVATE KEY", pkcs1)},
+		"SEC 1":                    {pki.certificate, encode("EC PRIVATE KEY", sec1), encode("EC PRIVATE KEY", sec1)},
+		"SEC 1, with a tail":       {pki.certificate, encode("EC PRIVATE KEY", append(bytes.Clone(sec1), "hush-hush"...)), encode("EC PRIVATE KEY", sec1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kc := expectAccepted(t, parts(func(p *Parts) { p.ClientCertificate, p.ClientKey = tc.certificate, tc.key }))
+			NewWithT(t).Expect(string(kc.clientKey)).To(Equal(string(tc.want)))
 		})
 	}
 }

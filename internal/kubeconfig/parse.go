@@ -1,8 +1,16 @@
 package kubeconfig
 
 import (
+	"regexp"
+
 	clientcmdv1 "k8s.io/client-go/tools/clientcmd/api/v1"
 	"sigs.k8s.io/yaml"
+)
+
+// What may be an anchor and an alias of YAML. In UTF-16 there is a NUL beside each character.
+var (
+	anchor = regexp.MustCompile(`&\x00?[\w-]`)
+	alias  = regexp.MustCompile(`\*\x00?[\w-]`)
 )
 
 // parse takes the parts out of a whole kubeconfig, and refuses one that needs more than its parts.
@@ -10,6 +18,9 @@ import (
 func parse(file []byte, allowInsecure bool) (Parts, error) {
 	if len(file) > maxFile {
 		return Parts{}, refuse(ReasonTooLarge, "The kubeconfig is larger than 1 MiB. Correct the module's output.")
+	}
+	if anchor.Match(file) && alias.Match(file) {
+		return Parts{}, refuse(ReasonUnreadable, "The kubeconfig has YAML anchors and aliases (&name, *name), of which a small file can make gigabytes. Write out what they stand for.")
 	}
 	var config clientcmdv1.Config
 	if yaml.Unmarshal(file, &config) != nil ||

@@ -2,8 +2,10 @@ package kubeconfig
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"testing"
+	"unicode/utf16"
 
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/yaml"
@@ -110,13 +112,37 @@ func TestWholeFileRefused(t *testing.T) {
 	}
 }
 
+// inUTF16 is with a byte order mark, without which it is not known to be UTF-16.
+func inUTF16(text string) string {
+	var encoded []byte
+	for _, unit := range utf16.Encode([]rune("\ufeff" + text)) {
+		encoded = binary.LittleEndian.AppendUint16(encoded, unit)
+	}
+	return string(encoded)
+}
+
+func TestEveryUnicodeIsAccepted(t *testing.T) {
+	for _, text := range []string{"\ufeff" + string(file(nil)), inUTF16(string(file(nil)))} {
+		expectAccepted(t, Candidate{Kubeconfig: []byte(text)})
+	}
+}
+
+// The characters of aliases mean nothing by themselves.
+func TestNoAliases(t *testing.T) {
+	for _, comment := range []string{"# a & b * c\n", "# &a\n", "# *a\n"} {
+		expectAccepted(t, Candidate{Kubeconfig: append([]byte(comment), file(nil)...)})
+	}
+}
+
 func TestNoFileAtAll(t *testing.T) {
 	for name, tc := range map[string]struct{ text, reason string }{
-		"plain text":  {"hush-hush", ReasonUnreadable},
-		"broken YAML": {"clusters: [hush-hush", ReasonUnreadable},
-		"a list":      {"- hush-hush", ReasonUnreadable},
-		"empty YAML":  {"{}", ReasonContextInvalid},
-		"too large":   {"# " + string(bytes.Repeat([]byte("hush-hush"), maxFile/9+1)), ReasonTooLarge},
+		"plain text":      {"hush-hush", ReasonUnreadable},
+		"broken YAML":     {"clusters: [hush-hush", ReasonUnreadable},
+		"a list":          {"- hush-hush", ReasonUnreadable},
+		"empty YAML":      {"{}", ReasonContextInvalid},
+		"aliases":         {string(aliasBomb()), ReasonUnreadable},
+		"aliases, UTF-16": {inUTF16(string(aliasBomb())), ReasonUnreadable},
+		"too large":       {"# " + string(bytes.Repeat([]byte("hush-hush"), maxFile/9+1)), ReasonTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expectRefused(t, Candidate{Kubeconfig: []byte(tc.text)}, tc.reason)

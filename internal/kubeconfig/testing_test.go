@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,4 +137,9 @@ func expectAccepted(t *testing.T, c Candidate) *Kubeconfig {
 	g.Expect(again).To(Equal(kc))
 	g.Expect(again.Bytes("name")).To(Equal(published))
 	return kc
+}
+
+// aliasBomb is a file of 80 kB that would take 500 MB if its aliases were written out.
+func aliasBomb() []byte {
+	return []byte("clusters: []\nusers: []\na: &a " + strings.Repeat("x", 50_000) + "\nb: [" + strings.Repeat("*a,", 10_000) + "]\n")
 }
