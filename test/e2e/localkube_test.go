@@ -42,6 +42,7 @@ func (s *sandbox) localkubeParts() *parts {
 	s.Helper()
 	p := s.cheapParts()
 	p.module().Module = localkubeModule
+	p.plane.Spec.Kubeconfig = nil
 	p.module().Env = nil
 	for _, name := range []string{"LOCALKUBE_ASSETS_DIR", "LOCALKUBE_DATA_DIR"} {
 		p.module().Env = append(p.module().Env, infrav1.EnvVar{

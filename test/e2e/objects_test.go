@@ -60,6 +60,9 @@ func (s *sandbox) cheapParts() *parts {
 				Version: "v1.36.3",
 				ModuleSpec: controlplanev1.ModuleSpec{
 					WorkspaceTemplateRef: &infrav1.WorkspaceTemplateReference{Name: templateName},
+					// Its credential lives for an hour: by itself it would not be
+					// what is published.
+					Kubeconfig: &controlplanev1.KubeconfigSpec{Credential: controlplanev1.CredentialOutputs},
 				},
 			},
 		},
