@@ -145,7 +145,7 @@ func ApplyAgain(ctx context.Context, c client.Client, apply *infrav1.WorkspaceTe
 // AskedToApplyAgain returns when that was last asked for, zero if never or at no
 // time that can be read, and whether a run has ended since.
 func AskedToApplyAgain(apply *infrav1.WorkspaceTemplateApply) (at time.Time, handled bool) {
-	request := apply.Annotations[infrav1.ApplyRequestAnnotation]
+	request := apply.ApplyRequest()
 	at, _ = time.Parse(time.RFC3339, request) // a user may ask in other words
 	return at, request == apply.Status.LastHandledApplyRequest
 }

@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -216,4 +217,10 @@ func TestApplyAgain(t *testing.T) {
 	apply.Status.LastHandledApplyRequest = "2026-01-02T12:00:00Z"
 	_, handled = AskedToApplyAgain(apply)
 	g.Expect(handled).To(BeTrue())
+
+	apply.Annotations[infrav1.ApplyRequestAnnotation] = strings.Repeat("é", 200)
+	apply.Status.LastHandledApplyRequest = strings.Repeat("é", 128)
+	at, handled = AskedToApplyAgain(apply)
+	g.Expect(at).To(BeZero(), "a user's own words")
+	g.Expect(handled).To(BeTrue(), "as far as they count")
 }

@@ -64,6 +64,12 @@ func (b *bench) measure(ctx context.Context, options options, r *report) {
 		}
 		r.Creation = append(r.Creation, creation)
 	}
+	if slices.Contains(options.only, kubeconfigs) && ctx.Err() == nil {
+		var err error
+		if r.Secrets, err = b.secrets(ctx); err != nil {
+			r.failed(kubeconfigs, err)
+		}
+	}
 	if slices.Contains(options.only, rest) && ctx.Err() == nil {
 		var err error
 		if r.Rest, err = b.rest(ctx); err != nil {

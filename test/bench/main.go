@@ -36,18 +36,24 @@ Usage:
                    localkube       time from a Cluster to its kubeconfig Secret,
                                    with examples/localkube, beside the bare CLI
                    terraform_data  the same with modules that do next to nothing
+                   secrets         time from a deleted kubeconfig Secret until it is
+                                   back, from new outputs to the Secret, and the
+                                   writes per renewal
                    rest            requests, memory and CPU of CAPT's manager in
                                    two minutes at rest with ten clusters
 
-Takes about six minutes, after the programs have been built once. Exit code 0
+Takes about seven minutes, after the programs have been built once. Exit code 0
 if everything could be measured, whatever came of it, else 1. Nothing is left
 behind but the JSON file, even when it is killed.
 `
 
-// rest names the measurement that is not a scenario's.
-const rest = "rest"
+// The measurements that are not of a scenario.
+const (
+	kubeconfigs = "secrets"
+	rest        = "rest"
+)
 
-var measurements = []string{localkube, terraformData, rest}
+var measurements = []string{localkube, terraformData, kubeconfigs, rest}
 
 var errUsage = errors.New("wrong arguments: see go run ./test/bench --help")
 

@@ -14,6 +14,7 @@ type report struct {
 	Started  time.Time   `json:"started"`
 	Machine  machine     `json:"machine"`
 	Creation []*creation `json:"creation,omitempty"`
+	Secrets  *secrets    `json:"secrets,omitempty"`
 	Rest     *atRest     `json:"rest,omitempty"`
 	// NotMeasured says what could not be measured, and why.
 	NotMeasured []string `json:"notMeasured,omitempty"`

@@ -25,6 +25,9 @@ func (r *report) table() string {
 		r.creationTable(text)
 		r.phasesTable(text)
 	}
+	if r.Secrets != nil {
+		r.Secrets.table(text)
+	}
 	if r.Rest != nil {
 		r.Rest.table(text)
 	}
@@ -115,6 +118,7 @@ func (r *atRest) table(text *strings.Builder) {
 	columns(text, func(line func(string, ...any)) {
 		line("\t\taim")
 		line("API writes, lease left out\t%d\t%s", len(r.Requests.Writes), aim(r.Requests.Writes))
+		line("API writes per hour\t%.0f\t", float64(len(r.Requests.Writes))*3600/r.Seconds)
 		line("API reads, watches and lease left out\t%d\t%s", len(r.Requests.Reads), aim(r.Requests.Reads))
 		line("watches begun anew\t%d\t", r.Requests.Watches)
 		line("requests about the lease\t%d\t", r.Requests.Lease)

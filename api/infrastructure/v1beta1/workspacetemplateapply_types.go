@@ -1,6 +1,8 @@
 package v1beta1
 
 import (
+	"strings"
+
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -214,6 +216,16 @@ func (a *WorkspaceTemplateApply) GetConditions() []metav1.Condition { return a.S
 // SetConditions replaces the conditions of the object.
 func (a *WorkspaceTemplateApply) SetConditions(conditions []metav1.Condition) {
 	a.Status.Conditions = conditions
+}
+
+// maxApplyRequest is how much of a request counts, in bytes.
+const maxApplyRequest = 256
+
+// ApplyRequest is what the annotation apply-requested-at asks for, as far as it
+// counts; "" if it does not ask.
+func (a *WorkspaceTemplateApply) ApplyRequest() string {
+	request := a.Annotations[ApplyRequestAnnotation]
+	return strings.ToValidUTF8(request[:min(len(request), maxApplyRequest)], "")
 }
 
 // WorkspaceTemplateApplyList is a list of WorkspaceTemplateApplies.

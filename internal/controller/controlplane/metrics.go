@@ -84,7 +84,7 @@ func (m *metrics) observe(s *scope, now time.Time) {
 func (k *known) note(s *scope, now time.Time) {
 	k.conflicts = s.conflicts
 	if s.kubeconfig != nil {
-		k.published, k.expires = true, time.Time{}
+		k.published, k.expires = !s.withheld, time.Time{}
 		if s.kubeconfig.Expires != nil {
 			k.expires = *s.kubeconfig.Expires
 		}

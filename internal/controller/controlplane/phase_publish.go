@@ -65,6 +65,7 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 			return phase.Fail(ReasonPublishFailed, fmt.Errorf("publishing Secret %s: %w", secret.Name, err))
 		case verdict == kubeconfig.Foreign:
 			s.conflicts++
+			s.withheld = s.withheld || secret.Name == secrets[0].Name
 			foreign = append(foreign, &secretError{ReasonSecretForeign, fmt.Sprintf(
 				"Secret %s is controlled by something else and was not touched; delete it, or name it in the annotation %s of this object to have it taken over", secret.Name, kubeconfig.TakeOverAnnotation)})
 		case verdict == kubeconfig.NameTaken:

@@ -71,6 +71,9 @@ type scope struct {
 	// before, and conflicts counts the Secrets that belong to others.
 	renewed   bool
 	conflicts int
+	// withheld is set by publishKubeconfig if the contract's Secret is one of
+	// them.
+	withheld bool
 	// answer is set by verify.
 	answer workload.Answer
 }

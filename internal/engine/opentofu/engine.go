@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,7 +48,7 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	if err != nil {
 		return engine.Observation{}, err
 	}
-	latest, request := last(runs), requestOf(workspace)
+	latest, request := last(runs), workspace.ApplyRequest()
 	next := decision{action: nothing}
 	switch {
 	case in != nil:
@@ -86,15 +85,6 @@ func refreshes(run *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun, digest st
 		before.Spec.InputsRef.Digest == digest && run.Spec.InputsRef.Digest == digest
 }
 
-// maxRequest is how much of a request counts, in bytes.
-const maxRequest = 256
-
-// requestOf is what the annotation asks for.
-func requestOf(workspace *infrav1.WorkspaceTemplateApply) string {
-	request := workspace.Annotations[infrav1.ApplyRequestAnnotation]
-	return strings.ToValidUTF8(request[:min(len(request), maxRequest)], "")
-}
-
 // apply starts an applying run after those there are, and returns it.
 func (e *Engine) apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in engine.Inputs, applied string,
 	runs []infrav1.WorkspaceRun, attempt int32,
@@ -102,7 +92,7 @@ func (e *Engine) apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	if err := e.storeInputs(ctx, workspace, in); err != nil {
 		return nil, err
 	}
-	run, started, err := e.startRun(ctx, workspace, last(runs), infrav1.OperationApply, target{in.Digest, requestOf(workspace)}, attempt)
+	run, started, err := e.startRun(ctx, workspace, last(runs), infrav1.OperationApply, target{in.Digest, workspace.ApplyRequest()}, attempt)
 	if err != nil || !started {
 		return run, err
 	}
