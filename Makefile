@@ -12,6 +12,9 @@ TEST_TIMEOUT ?= 30m
 # For each of the things that are fuzzed.
 FUZZTIME ?= 1m
 
+# How long `make chaos` throws faults; `make test` does for 75 s.
+CHAOS_FAULTS ?= 4m
+
 # The race detector needs cgo and a C compiler; go turns cgo off without one.
 RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
@@ -43,6 +46,10 @@ test: tools ## Unit, envtest and end-to-end tests, with the race detector where 
 	go test $(RACE) -timeout $(TEST_TIMEOUT) $(OTHERS)
 	cd test/localkube && LOCALKUBE_ASSETS_DIR=$$(cd ../.. && $(TOOL) assets) go test $(RACE) -timeout $(TEST_TIMEOUT) -p 1 ./...
 	go test $(RACE) -timeout $(TEST_TIMEOUT) -p 1 $(ENVIRONMENTS)
+
+.PHONY: chaos
+chaos: tools ## Faults for minutes (CHAOS_FAULTS, CHAOS_SEED), and then every kubeconfig is right.
+	CHAOS_FAULTS=$(CHAOS_FAULTS) go test -count=1 -timeout $(TEST_TIMEOUT) -v ./test/chaos
 
 .PHONY: verify
 verify: ## Generated files are current, lint finds nothing, go.mod files are tidy.

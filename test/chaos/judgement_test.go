@@ -79,6 +79,13 @@ func isForeign(secret *corev1.Secret) bool {
 	return controller != nil && controller.Kind != "CAPTControlPlane" && controller.Kind != "Cluster"
 }
 
+// sameBearer tells whether two credentials come from the same source: a token of
+// the control plane's account takes the place of the module's credential
+// whichever ends first.
+func sameBearer(one, other *kubeconfig.Kubeconfig) bool {
+	return one.ServiceAccount() == other.ServiceAccount()
+}
+
 // endsEarlier tells whether a credential ends before the other. One without an
 // end never does.
 func endsEarlier(one, other *kubeconfig.Kubeconfig) bool {

@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -17,6 +18,10 @@ type kind struct {
 	name string
 	// credential is what the module gives: token or certificate.
 	credential string
+	// kubeconfig says which credential is to be published, and account whether
+	// that is a token of the control plane's ServiceAccount.
+	kubeconfig *controlplanev1.KubeconfigSpec
+	account    bool
 	// foreign is set if a Secret of somebody else is in the way of the
 	// administrators'.
 	foreign bool
@@ -24,9 +29,13 @@ type kind struct {
 
 // kinds take turns.
 var kinds = []kind{
-	{name: "outputs", credential: "token"},
-	{name: "token", credential: "token"},
-	{name: "auto", credential: "certificate"},
+	{name: "outputs", credential: "token", kubeconfig: &controlplanev1.KubeconfigSpec{Credential: controlplanev1.CredentialOutputs}},
+	{name: "token", credential: "token", account: true, kubeconfig: &controlplanev1.KubeconfigSpec{
+		Credential: controlplanev1.CredentialServiceAccountToken, TokenLifetime: &metav1.Duration{Duration: 10 * time.Minute},
+	}},
+	// A token of a day is short enough to be turned into others.
+	{name: "auto", credential: "token", account: true},
+	{name: "certificate", credential: "certificate", kubeconfig: &controlplanev1.KubeconfigSpec{Credential: controlplanev1.CredentialOutputs}},
 }
 
 // foreignPlanes is how many more have a foreign Secret in their way.
@@ -88,6 +97,7 @@ func (p *plane) newControlPlane(cluster *clusterv1.Cluster) *controlplanev1.CAPT
 			ModuleSpec: controlplanev1.ModuleSpec{
 				WorkspaceTemplateRef: &infrav1.WorkspaceTemplateReference{Name: templateName},
 				Variables:            map[string]string{"credential": p.credential},
+				Kubeconfig:           p.kubeconfig,
 			},
 		},
 	}
@@ -106,7 +116,10 @@ func (w *world) publisher(secret string) *plane {
 // user is what the name begins with of whom the cluster takes the bearer of the
 // kubeconfig for.
 func (p *plane) user() string {
-	if p.credential == "certificate" {
+	switch {
+	case p.account:
+		return "system:serviceaccount:kube-system:capt-" + namespace + "-" + p.name
+	case p.credential == "certificate":
 		return "admin"
 	}
 	return "system:serviceaccount:" + namespace + ":" + accountName

@@ -141,7 +141,7 @@ func (o *watcher) judge(ctx context.Context, p *plane, before, after *corev1.Sec
 	if _, err := o.open(ctx, after.Data[kubeconfig.KubeconfigKey]); err != nil && ctx.Err() == nil {
 		o.wrong(after, "was written by CAPT, and does not open the cluster: %v", err)
 	}
-	if best := o.best[after.Name]; best != nil && isValid(best) && endsEarlier(next, best) {
+	if best := o.best[after.Name]; best != nil && isValid(best) && sameBearer(next, best) && endsEarlier(next, best) {
 		o.wrong(after, "was written by CAPT with a credential that ends at %s, in place of one that ends at %s",
 			next.Expires, best.Expires)
 	}

@@ -18,7 +18,7 @@ const (
 	// Delays between the tries of an API server that does not give what it is
 	// asked for, doubled each time.
 	firstRetry = 2 * time.Second
-	lastRetry  = 2 * time.Minute
+	lastRetry  = 30 * time.Second
 )
 
 // renewByModule has the module applied again if half of the life of its
