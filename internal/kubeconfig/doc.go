@@ -10,7 +10,8 @@
 // Trade-offs: a user with both a client certificate and a token (AKS writes both) keeps the
 // certificate only, which is what an API server looks at first and whose end can be read. A
 // kubeconfig with insecure-skip-tls-verify is refused without exception. A CA bundle may hold
-// expired certificates beside a valid one, because a CA is rotated that way.
+// expired certificates beside a valid one, because a CA is rotated that way. A file that may have
+// YAML aliases is refused before it is parsed, because they can make gigabytes of it.
 //
 // Clock skew: a credential or CA may begin up to 5 minutes after now (ClockSkew), as it does
 // when it was just made by a machine whose clock is ahead. Nothing may have ended.
