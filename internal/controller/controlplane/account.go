@@ -2,15 +2,15 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	"github.com/captproject/capt/internal/kubeconfig"
 	"github.com/captproject/capt/internal/phase"
 	"github.com/captproject/capt/internal/workload"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // accountAnnotation on a control plane says that there may be an account in the
@@ -27,11 +27,7 @@ func (r *Reconciler) useAccount(ctx context.Context, s *scope) phase.Outcome {
 		s.publish(own, controlplanev1.PublishedServiceAccountToken)
 		return phase.DoneFor(own.HalfLife().Sub(now))
 	}
-	var module *kubeconfig.Kubeconfig
-	var moduleErr error
-	if s.module != nil {
-		module, moduleErr = s.module.Kubeconfig(now)
-	}
+	module, moduleErr := s.moduleNow(now)
 	if own == nil && module == nil {
 		return r.awaitModule(ctx, s, moduleErr)
 	}
@@ -53,6 +49,15 @@ func (r *Reconciler) useAccount(ctx context.Context, s *scope) phase.Outcome {
 		return s.awaitToken(own)
 	}
 	return r.doWithoutToken(ctx, s, own, module, answer.Err).Within(again)
+}
+
+// moduleNow is the module's kubeconfig if there is one that is good at this time;
+// without outputs there is neither one nor an error.
+func (s *scope) moduleNow(now time.Time) (*kubeconfig.Kubeconfig, error) {
+	if s.module == nil {
+		return nil, nil
+	}
+	return s.module.Kubeconfig(now)
 }
 
 // ownToken is the published kubeconfig if it has a token of the account which the
@@ -149,64 +154,4 @@ func (r *Reconciler) doWithoutToken(ctx context.Context, s *scope, own, module *
 		return phase.Fail(ReasonPublishFailed, err)
 	}
 	return outcome.Within(renewal)
-}
-
-// Reasons of the condition Connected while the control plane is deleted, besides
-// those of package workload.
-const (
-	// ReasonRemovingAccount: what was made in the workload cluster is being
-	// removed. The answer of its API server wakes us.
-	ReasonRemovingAccount = "RemovingAccount"
-)
-
-// removalPatience is how long a deletion waits for a workload cluster.
-const removalPatience = time.Minute
-
-// removeAccount removes what was made in the workload cluster, while there still
-// is a credential for it. A cluster that cannot be asked does not hold up the
-// deletion for long: usually it is what is being deleted.
-func (r *Reconciler) removeAccount(ctx context.Context, s *scope) phase.Outcome {
-	name, made := s.plane.Annotations[accountAnnotation]
-	if !made {
-		return phase.Done()
-	}
-	credentials, err := r.lastCredentials(ctx, s)
-	if err != nil {
-		return phase.Fail(ReasonPublishFailed, err)
-	}
-	answer, again := workload.Answer{Err: errors.New("there is no credential for it any more")}, time.Duration(0)
-	if credentials.Own != nil || credentials.Module != nil {
-		answer, again = r.retrying(func(since time.Time) workload.Answer { return r.Clusters.Remove(account(s.plane), credentials, since) })
-		switch {
-		case answer.At.IsZero():
-			return phase.Wait(ReasonRemovingAccount, "the ServiceAccount is being removed from the workload cluster", 0)
-		case answer.Err == nil:
-			delete(s.plane.Annotations, accountAnnotation)
-			return phase.Done()
-		case r.Clock.Now().Before(s.plane.DeletionTimestamp.Add(removalPatience)):
-			return phase.FailFor(ReasonRemovingAccount, fmt.Errorf("removing the ServiceAccount from the workload cluster: %w", answer.Err), again)
-		}
-	}
-	return phase.Note(ReasonAccountNotRemoved,
-		fmt.Sprintf("if the workload cluster stays, delete the ServiceAccount kube-system/%s there and the objects of its name: %v", name, answer.Err))
-}
-
-// ReasonAccountNotRemoved: the control plane goes although its ServiceAccount may
-// be left in the workload cluster. Delete it there if the cluster stays.
-const ReasonAccountNotRemoved = "AccountNotRemoved"
-
-// lastCredentials are those that there are when a control plane goes. Nothing
-// that they lack is an error.
-func (r *Reconciler) lastCredentials(ctx context.Context, s *scope) (workload.Credentials, error) {
-	if s.cluster == nil {
-		return workload.Credentials{}, nil
-	}
-	if r.readPublished(ctx, s); s.published != nil && s.published.ServiceAccount() != account(s.plane).User() {
-		s.published = nil
-	}
-	var module *kubeconfig.Kubeconfig
-	if r.findWorkspace(ctx, s); s.apply != nil && s.apply.Status.OutputsSecretName != "" && r.examineOutputs(ctx, s) == nil {
-		module, _ = s.module.Kubeconfig(r.Clock.Now())
-	}
-	return r.credentials(s.cluster.Name, s.published, module)
 }

@@ -18,6 +18,13 @@ import (
 // outputs: an optimistic lock on what was read here proves that nobody has
 // published anything newer meanwhile.
 func (r *Reconciler) readPublished(ctx context.Context, s *scope) phase.Outcome {
+	if err := r.readSecrets(ctx, s); err != nil {
+		return phase.Fail(ReasonPublishFailed, err)
+	}
+	return phase.Done()
+}
+
+func (r *Reconciler) readSecrets(ctx context.Context, s *scope) error {
 	s.secrets = map[string]*corev1.Secret{}
 	for _, name := range kubeconfig.SecretNames(s.cluster.Name, s.plane.Name) {
 		secret := &corev1.Secret{}
@@ -25,7 +32,7 @@ func (r *Reconciler) readPublished(ctx context.Context, s *scope) phase.Outcome 
 		if err == nil {
 			s.secrets[name] = secret
 		} else if client.IgnoreNotFound(err) != nil {
-			return phase.Fail(ReasonPublishFailed, fmt.Errorf("reading Secret %s: %w", name, err))
+			return fmt.Errorf("reading Secret %s: %w", name, err)
 		}
 	}
 	contract := kubeconfig.SecretName(s.cluster.Name)
@@ -35,12 +42,12 @@ func (r *Reconciler) readPublished(ctx context.Context, s *scope) phase.Outcome 
 		switch {
 		case s.users && name == contract:
 			s.published, s.usersErr = judged, err
-			return phase.Done()
+			return nil
 		case err == nil && s.published == nil && metav1.IsControlledBy(s.secrets[name], s.plane):
 			s.published = judged
 		}
 	}
-	return phase.Done()
+	return nil
 }
 
 // verdict says whose a published Secret is; "" if there is none.
