@@ -39,6 +39,36 @@ func TestEveryReasonAndConditionIsDocumented(t *testing.T) {
 	g.Expect(found).To(BeNumerically(">", 80), "constants found in the code")
 }
 
+func TestEveryReasonOfTheKubeconfigIsInTheRunbook(t *testing.T) {
+	g := NewWithT(t)
+	page := read(t, "kubeconfig.md")
+	found := 0
+	for _, dir := range []string{"kubeconfig", "contract", "workload", "controller/controlplane"} {
+		for _, c := range constants(t, filepath.Join(root, "internal", dir)) {
+			if !strings.HasPrefix(c.name, "Reason") || filepath.Base(c.file) == "phase_workspace.go" {
+				continue
+			}
+			found++
+			g.Expect(page).To(ContainSubstring("\n### `"+c.value+"`\n"), "%s (%s) has no heading in docs/kubeconfig.md", c.name, c.file)
+		}
+	}
+	g.Expect(found).To(BeNumerically(">", 40), "reasons found in the code")
+}
+
+func TestEveryMetricOfTheKubeconfigIsDocumented(t *testing.T) {
+	g := NewWithT(t)
+	page := read(t, "kubeconfig.md")
+	metric := regexp.MustCompile(`^capt_[a-z_]+$`)
+	found := 0
+	for _, text := range literals(t, filepath.Join(root, "internal/controller/controlplane")) {
+		if metric.MatchString(text) {
+			found++
+			g.Expect(page).To(ContainSubstring("`"+text+"`"), "a metric is not in docs/kubeconfig.md")
+		}
+	}
+	g.Expect(found).To(BeNumerically(">", 5), "metrics found in the code")
+}
+
 func TestEveryOutputNameIsDocumented(t *testing.T) {
 	g := NewWithT(t)
 	page := read(t, "module-contract.md")

@@ -66,7 +66,7 @@ func TestAPlaneBesideAClusterWithTheNameOfItsSecret(t *testing.T) {
 
 	s.eventually(func(g Gomega) {
 		s.get(g, p.plane.Name, p.plane)
-		g.Expect(p.plane).To(hasCondition("KubeconfigReady", "False", "SecretNameTaken", clusterName+"-control-plane-kubeconfig"))
+		g.Expect(p.plane).To(hasCondition("KubeconfigReady", "True", "SecretNameTaken", clusterName+"-control-plane-kubeconfig"))
 	})
 	s.expectPublished(clusterName+"-control-plane-kubeconfig", q.plane, "value")
 	s.expectPublished(clusterName+"-kubeconfig", p.plane, "value")

@@ -69,7 +69,7 @@ func (s *scope) publish(kc *kubeconfig.Kubeconfig, credential controlplanev1.Pub
 func (r *Reconciler) useUsers(s *scope) phase.Outcome {
 	if s.usersErr != nil {
 		name := kubeconfig.SecretName(s.cluster.Name)
-		return phase.BlockWith(fmt.Errorf("Secret %s, which a user keeps: %w", name, s.usersErr), ReasonPublishFailed)
+		return phase.BlockWith(fmt.Errorf("the Secret %s, which a user keeps: %w", name, s.usersErr), ReasonPublishFailed)
 	}
 	s.publish(s.published, controlplanev1.PublishedUserProvided)
 	if s.published.Expires == nil {
