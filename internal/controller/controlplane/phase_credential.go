@@ -140,7 +140,8 @@ func (r *Reconciler) useModule(ctx context.Context, s *scope) phase.Outcome {
 func (r *Reconciler) keepPublished(s *scope, why error) phase.Outcome {
 	outcome := phase.BlockWith(why, ReasonPublishFailed)
 	if begins := s.module.Begins(); begins.After(r.Clock.Now()) {
-		outcome = outcome.Within(r.until(begins.Add(-kubeconfig.ClockSkew)))
+		// Our own clock may be the wrong one, and be put right at any moment.
+		outcome = outcome.Within(min(r.until(begins.Add(-kubeconfig.ClockSkew)), lastRetry))
 	}
 	if s.published == nil || !s.module.SameCluster(s.published) {
 		return outcome
