@@ -1,0 +1,116 @@
+package chaos
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+
+	"github.com/captproject/capt/internal/kubeconfig"
+)
+
+// published is the contract's Secret as CAPT should write it, with a token that
+// ends then.
+func published(p *plane, ends time.Time) *corev1.Secret {
+	claims := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, ends.Unix()))
+	value := fmt.Sprintf(`{"current-context":"x","contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],
+"clusters":[{"name":"c","cluster":{"server":"https://h"}}],"users":[{"name":"u","user":{"token":"eyJhbGciOiJSUzI1NiJ9.%s.c2ln"}}]}`, claims)
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: p.contractSecret(), UID: "secret", Labels: map[string]string{clusterv1.ClusterNameLabel: p.cluster},
+			OwnerReferences: []metav1.OwnerReference{{Kind: "CAPTControlPlane", Name: p.name, Controller: ptr.To(true)}},
+		},
+		Type: clusterv1.ClusterSecretType,
+		Data: map[string][]byte{"value": []byte(value)},
+	}
+}
+
+func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
+	p := newPlanes(len(kinds))[len(kinds)]
+	soon, later := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
+	foreign := func(secret *corev1.Secret) {
+		secret.OwnerReferences = []metav1.OwnerReference{{Kind: "ConfigMap", Name: "x", Controller: ptr.To(true)}}
+	}
+	torment := func(secret *corev1.Secret) { metav1.SetMetaDataAnnotation(&secret.ObjectMeta, tormentAnnotation, "1") }
+	tests := map[string]struct {
+		before, after func(*corev1.Secret)
+		ends          time.Time
+		event         watch.EventType
+		refused       error
+		wrong         string
+	}{
+		"nothing":                {ends: later},
+		"a torment":              {ends: later, after: func(s *corev1.Secret) { torment(s); s.Data = nil }},
+		"a wrong type":           {ends: later, after: func(s *corev1.Secret) { s.Type = "Opaque" }, wrong: "has type"},
+		"a wrong label":          {ends: later, after: func(s *corev1.Secret) { s.Labels = nil }, wrong: "has the label"},
+		"no owner":               {ends: later, after: func(s *corev1.Secret) { s.OwnerReferences = nil }, wrong: "controlled by nobody"},
+		"one key too many":       {ends: later, after: func(s *corev1.Secret) { s.Data["more"] = nil }, wrong: "has the keys"},
+		"nonsense":               {ends: later, after: func(s *corev1.Secret) { s.Data["value"] = []byte("nonsense") }, wrong: "holds no good kubeconfig"},
+		"an expired credential":  {ends: time.Now().Add(-time.Minute), wrong: "holds no good kubeconfig"},
+		"a refused credential":   {ends: later, refused: errors.New("Unauthorized"), wrong: "does not open the cluster"},
+		"an earlier end":         {ends: soon.Add(-time.Minute), wrong: "in place of one that ends"},
+		"a foreign one, written": {ends: later, before: func(s *corev1.Secret) { torment(s); foreign(s) }, after: torment, wrong: "although it was controlled by ConfigMap x"},
+		"a foreign one, deleted": {ends: later, after: func(s *corev1.Secret) { torment(s); foreign(s) }, event: watch.Deleted, wrong: "was deleted although"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			var refused error
+			o := &watcher{
+				publishers:      map[string]*plane{p.contractSecret(): p},
+				deletedByOthers: func(types.UID) bool { return false },
+				open:            func(context.Context, []byte) (string, error) { return "", refused },
+				last:            map[string]*corev1.Secret{}, best: map[string]*kubeconfig.Kubeconfig{}, secrets: map[string]bool{},
+			}
+			good, before, after := published(p, soon), published(p, soon), published(p, tt.ends)
+			o.see(t.Context(), watch.Added, good)
+			for _, change := range []struct {
+				do     func(*corev1.Secret)
+				secret *corev1.Secret
+			}{{tt.before, before}, {tt.after, after}} {
+				if change.do != nil {
+					change.do(change.secret)
+				}
+			}
+			o.see(t.Context(), watch.Modified, before)
+			_, wrongs, _ := o.seen()
+			g.Expect(wrongs).To(BeEmpty())
+			refused = tt.refused
+			event := tt.event
+			if event == "" {
+				event = watch.Modified
+			}
+			o.see(t.Context(), event, after)
+			_, wrongs, secrets := o.seen()
+			g.Expect(secrets).NotTo(BeEmpty(), "the token is collected")
+			if tt.wrong == "" {
+				g.Expect(wrongs).To(BeEmpty())
+				return
+			}
+			g.Expect(wrongs).To(ContainElement(ContainSubstring(tt.wrong)))
+		})
+	}
+}
+
+func TestASecretIsFoundInEveryForm(t *testing.T) {
+	g := NewWithT(t)
+	signature := "q3Zx9LmT0aVbYw7RkPf2UeHdCjN5sGoI8tB1nM4hQyKXEuFzWcDrJvOlSpAi6_-q3Zx"
+	token := "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9." + signature
+	c := newChips([]string{token})
+	g.Expect(c.in([]byte("all is well: eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9"))).To(BeFalse(), "everybody may know that")
+	g.Expect(c.in([]byte(`{"message":"token ` + token + `"}`))).To(BeTrue())
+	for before := range 3 {
+		form := base64.StdEncoding.EncodeToString([]byte("token: ..."[before:] + token))
+		g.Expect(c.in([]byte(form))).To(BeTrue(), form)
+	}
+}
