@@ -176,7 +176,9 @@ func (c *Clusters) ask(key question, about string, since time.Time, put func(con
 		s = &state{about: about}
 		c.questions[key] = s
 	}
-	if !s.pending && (s.last.At.IsZero() || s.last.At.Before(since)) {
+	// An answer of the future was dated by a clock that was wrong then.
+	isOld := s.last.At.Before(since) || !since.IsZero() && s.last.At.After(c.clock.Now())
+	if !s.pending && (s.last.At.IsZero() || isOld) {
 		s.pending = true
 		go c.put(key.owner, s, put)
 	}
