@@ -206,27 +206,16 @@ type constant struct{ file, name, value string }
 func constants(t *testing.T, dir string) []constant {
 	t.Helper()
 	var found []constant
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
+	inspect(t, dir, func(path string, node ast.Node) bool {
+		declaration, ok := node.(*ast.GenDecl)
+		if !ok || declaration.Tok != token.CONST {
+			return true
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
+		for _, spec := range declaration.Specs {
+			found = append(found, textsOf(path, spec.(*ast.ValueSpec))...)
 		}
-		ast.Inspect(file, func(node ast.Node) bool {
-			declaration, ok := node.(*ast.GenDecl)
-			if !ok || declaration.Tok != token.CONST {
-				return true
-			}
-			for _, spec := range declaration.Specs {
-				found = append(found, textsOf(path, spec.(*ast.ValueSpec))...)
-			}
-			return false
-		})
-		return nil
+		return false
 	})
-	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return found
 }
 
@@ -241,13 +230,12 @@ func textsOf(path string, spec *ast.ValueSpec) []constant {
 	return found
 }
 
-// literals are the texts in a Go file, without what it imports.
+// literals are the texts in a Go file, or in all below a folder, without tests
+// and without what is imported.
 func literals(t *testing.T, path string) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	var found []string
-	ast.Inspect(file, func(node ast.Node) bool {
+	inspect(t, path, func(_ string, node ast.Node) bool {
 		if _, is := node.(*ast.ImportSpec); is {
 			return false
 		}
@@ -259,4 +247,22 @@ func literals(t *testing.T, path string) []string {
 	})
 	NewWithT(t).Expect(len(found)).To(BeNumerically(">", 20), "texts in %s", path)
 	return found
+}
+
+// inspect shows every node of a Go file, or of all below a folder without tests,
+// and goes on below those that visit returns true for.
+func inspect(t *testing.T, root string, visit func(path string, node ast.Node) bool) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(node ast.Node) bool { return visit(path, node) })
+		return nil
+	})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 }

@@ -41,7 +41,7 @@ var damages = []damage{
 	})},
 	{"owner removed", disowning(func(*world) []metav1.OwnerReference { return nil })},
 	{"frozen", changing(func(secret *corev1.Secret) { secret.Data, secret.Immutable = nil, ptr.To(true) })},
-	{"retyped", retype},
+	{"retyped", (*tormentor).retype},
 	{takeover, disowning(func(w *world) []metav1.OwnerReference { return []metav1.OwnerReference{w.claim()} })},
 }
 
@@ -84,7 +84,7 @@ func leadAstray(secret *corev1.Secret) {
 
 // retype makes the Secret anew as one of another type, still the control
 // plane's: without an owner it would be a user's, whom CAPT leaves alone.
-func retype(t *tormentor, ctx context.Context, secret *corev1.Secret) error {
+func (t *tormentor) retype(ctx context.Context, secret *corev1.Secret) error {
 	opaque := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: secret.Namespace, Name: secret.Name, Labels: secret.Labels},
 		Type:       corev1.SecretTypeOpaque,

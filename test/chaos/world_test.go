@@ -58,7 +58,7 @@ func newWorld(t *testing.T) *world {
 			w.say("FAILED; the same again: %s make chaos", w.settings)
 		}
 	})
-	logs, err := os.MkdirTemp("", "capt-chaos-")
+	logs, err := os.MkdirTemp("", "capt-chaos-") //nolint:usetesting // logs of a test that fails are kept
 	w.Expect(err).NotTo(HaveOccurred())
 	w.env, err = environment.Start(w.ctx, environment.Options{
 		Out: os.Stderr, LogDir: logs, WithoutCore: true, WithoutManager: true, ManagerArgs: []string{"-v=4"},
