@@ -251,9 +251,9 @@ func literals(t *testing.T, path string) []string {
 
 // inspect shows every node of a Go file, or of all below a folder without tests,
 // and goes on below those that visit returns true for.
-func inspect(t *testing.T, root string, visit func(path string, node ast.Node) bool) {
+func inspect(t *testing.T, below string, visit func(path string, node ast.Node) bool) {
 	t.Helper()
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(below, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}

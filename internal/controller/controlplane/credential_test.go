@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"testing"
@@ -276,15 +277,50 @@ func TestTokensOfOthersAreNotTakenForOurs(t *testing.T) {
 			w := newWith(t, nil, jwt("module", noon, time.Hour))
 			w.clusters.token = w.own(noon, 24*time.Hour)
 			w.settle()
-			secret := w.secret("c-kubeconfig")
-			secret.Data["value"] = kubeconfigOf(damage(w))
-			w.update(secret)
+			for _, name := range published[:2] {
+				secret := w.secret(name)
+				secret.Data["value"] = kubeconfigOf(damage(w))
+				w.update(secret)
+			}
 			asked := len(w.clusters.issues)
 			w.reconcile()
 			w.Expect(w.clusters.issues).To(HaveLen(asked+1), "it is replaced")
 			w.expectPublished(w.clusters.token)
 		})
 	}
+}
+
+func TestADamagedTokenIsNotBelieved(t *testing.T) {
+	forge := func(w *world, name string) {
+		secret := w.secret(name)
+		secret.Data["value"] = bytes.ReplaceAll(secret.Data["value"], []byte(w.clusters.token), []byte(w.clusters.token+"x"))
+		w.update(secret)
+	}
+	w := newWith(t, nil, jwt("module", noon, time.Hour))
+	first := w.own(noon, 24*time.Hour)
+	w.clusters.token = first
+	w.settle()
+	asked := len(w.clusters.issues)
+	for _, name := range published[:2] {
+		forge(w, name)
+		w.reconcile()
+		w.expectPublished(first)
+		w.Expect(w.clusters.issues).To(HaveLen(asked), "the other Secret has it still")
+	}
+	forge(w, "c-kubeconfig")
+	w.delete(w.secret("p-control-plane-kubeconfig"))
+	w.clusters.token = w.own(noon.Add(time.Second), 24*time.Hour)
+	w.reconcile()
+	w.expectPublished(w.clusters.token)
+
+	// As after a crash before the digest was noted.
+	plane := w.plane()
+	plane.Annotations[digestAnnotation] = "of an earlier one"
+	w.update(plane)
+	asked = len(w.clusters.issues)
+	w.reconcile()
+	w.Expect(w.clusters.issues).To(HaveLen(asked), "two that agree are believed")
+	w.Expect(w.plane().Annotations[digestAnnotation]).To(Equal(digest(w.secret("c-kubeconfig").Data["value"])))
 }
 
 func moved(token string) map[string]string {

@@ -74,16 +74,19 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 				"Secret %s is the kubeconfig of another Cluster and was not touched; rename this control plane to have an administrators' Secret", secret.Name))
 		}
 	}
-	s.describe(secrets[0].Name)
+	s.describe(secrets[0])
 	if len(foreign) > 0 {
 		return phase.BlockWith(errors.Join(foreign...), ReasonPublishFailed).Proceed()
 	}
 	return outcome
 }
 
-// describe tells in the status what was published.
-func (s *scope) describe(secretName string) {
-	status := controlplanev1.KubeconfigStatus{SecretName: secretName, Credential: s.credential}
+// describe tells in the status what was published, and notes its digest.
+func (s *scope) describe(secret *corev1.Secret) {
+	if s.credential != controlplanev1.PublishedUserProvided {
+		metav1.SetMetaDataAnnotation(&s.plane.ObjectMeta, digestAnnotation, digest(secret.Data[kubeconfig.KubeconfigKey]))
+	}
+	status := controlplanev1.KubeconfigStatus{SecretName: secret.Name, Credential: s.credential}
 	if s.kubeconfig.Expires != nil {
 		status.ExpirationTime = metav1.NewTime(s.kubeconfig.Expires.Truncate(time.Second))
 		if s.credential != controlplanev1.PublishedUserProvided {

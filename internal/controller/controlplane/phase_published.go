@@ -1,7 +1,9 @@
 package controlplane
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -13,6 +15,11 @@ import (
 	"github.com/captproject/capt/internal/kubeconfig"
 	"github.com/captproject/capt/internal/phase"
 )
+
+// digestAnnotation on a control plane is the SHA-256, in hexadecimal, of the
+// kubeconfig that was last published. A token that somebody has damaged can look
+// as good as before: what is not what was published is not believed.
+const digestAnnotation = "capt.cluster.x-k8s.io/kubeconfig-digest"
 
 // readPublished reads the Secrets that there are. They are read before the
 // outputs: an optimistic lock on what was read here proves that nobody has
@@ -43,12 +50,31 @@ func (r *Reconciler) readSecrets(ctx context.Context, s *scope) error {
 		case s.users && name == contract:
 			s.published, s.usersErr = judged, err
 			return nil
-		case err == nil && s.published == nil && metav1.IsControlledBy(s.secrets[name], s.plane):
+		case err == nil && s.published == nil && metav1.IsControlledBy(s.secrets[name], s.plane) && s.believes(name):
 			s.published = judged
 		}
 	}
 	return nil
 }
+
+// believes tells whether the kubeconfig in a Secret is what was published: by its
+// digest or, where noting that has failed, because both Secrets hold it. A Secret
+// of an earlier CAPT is believed: it has noted nothing.
+func (s *scope) believes(name string) bool {
+	value, noted := s.value(name), s.plane.Annotations[digestAnnotation]
+	contract, administrators := kubeconfig.SecretName(s.cluster.Name), kubeconfig.AdministratorsSecretName(s.plane.Name)
+	return noted == "" || noted == digest(value) || contract != administrators && bytes.Equal(s.value(contract), s.value(administrators))
+}
+
+// value is the kubeconfig in a Secret; nil if there is none.
+func (s *scope) value(name string) []byte {
+	if secret := s.secrets[name]; secret != nil {
+		return secret.Data[kubeconfig.KubeconfigKey]
+	}
+	return nil
+}
+
+func digest(value []byte) string { return fmt.Sprintf("%x", sha256.Sum256(value)) }
 
 // verdict says whose a published Secret is; "" if there is none.
 func (s *scope) verdict(name string) kubeconfig.Verdict {
