@@ -9,7 +9,7 @@
 //
 // Trade-offs: a user with both a client certificate and a token (AKS writes both) keeps the
 // certificate only, which is what an API server looks at first and whose end can be read. A
-// kubeconfig with insecure-skip-tls-verify is refused without exception. A CA bundle may hold
+// kubeconfig with insecure-skip-tls-verify is refused unless the caller allows it in words (AllowInsecure). A CA bundle may hold
 // expired certificates beside a valid one, because a CA is rotated that way. A file that may have
 // YAML aliases is refused before it is parsed, because they can make gigabytes of it.
 //

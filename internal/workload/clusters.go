@@ -103,18 +103,13 @@ type Credentials struct {
 func (c Credentials) digest() string { return digest(c.Own) + digest(c.Module) }
 
 // Issue asks for a token of an account, which is made if need be. An answer is
-// returned like that of Verify; a token is given away once.
+// returned like that of Verify: the same token, until another is asked for.
 func (c *Clusters) Issue(account Account, credentials Credentials, since time.Time) Answer {
 	about := fmt.Sprint(account) + credentials.digest()
-	key := question{account.ControlPlane, issuing}
-	answer := c.ask(key, about, since, func(ctx context.Context) (Answer, error) {
+	return c.ask(question{account.ControlPlane, issuing}, about, since, func(ctx context.Context) (Answer, error) {
 		token, err := issue(ctx, account, credentials)
 		return Answer{Token: token}, err
 	})
-	if answer.Token != "" {
-		c.forget(key)
-	}
-	return answer
 }
 
 func issue(ctx context.Context, account Account, credentials Credentials) (string, error) {
@@ -135,11 +130,14 @@ func issue(ctx context.Context, account Account, credentials Credentials) (strin
 // Remove asks for everything that was made for an account to be deleted.
 func (c *Clusters) Remove(account Account, credentials Credentials, since time.Time) Answer {
 	return c.ask(question{account.ControlPlane, removing}, credentials.digest(), since, func(ctx context.Context) (Answer, error) {
-		kubeconfig := credentials.Module
-		if kubeconfig == nil {
-			kubeconfig = credentials.Own
+		remove := func(c *connection) (Answer, error) { return Answer{}, account.remove(ctx, c) }
+		if credentials.Module != nil {
+			answer, err := with(credentials.Module, remove)
+			if err == nil || !refused(err) || credentials.Own == nil {
+				return answer, err
+			}
 		}
-		return with(kubeconfig, func(c *connection) (Answer, error) { return Answer{}, account.remove(ctx, c) })
+		return with(credentials.Own, remove)
 	})
 }
 

@@ -147,7 +147,7 @@ func ApplyAgain(ctx context.Context, c client.Client, apply *infrav1.WorkspaceTe
 func AskedToApplyAgain(apply *infrav1.WorkspaceTemplateApply) (at time.Time, handled bool) {
 	request := apply.ApplyRequest()
 	at, _ = time.Parse(time.RFC3339, request) // a user may ask in other words
-	return at, request == apply.Status.LastHandledApplyRequest
+	return at, request == "" || request == apply.Status.LastHandledApplyRequest
 }
 
 // Outputs reads the outputs of the last success of a workspace, and when they

@@ -218,6 +218,10 @@ func TestApplyAgain(t *testing.T) {
 	_, handled = AskedToApplyAgain(apply)
 	g.Expect(handled).To(BeTrue())
 
+	delete(apply.Annotations, infrav1.ApplyRequestAnnotation)
+	_, handled = AskedToApplyAgain(apply)
+	g.Expect(handled).To(BeTrue(), "nobody asks any more")
+
 	apply.Annotations[infrav1.ApplyRequestAnnotation] = strings.Repeat("é", 200)
 	apply.Status.LastHandledApplyRequest = strings.Repeat("é", 128)
 	at, handled = AskedToApplyAgain(apply)

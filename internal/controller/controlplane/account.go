@@ -19,11 +19,12 @@ const accountAnnotation = "capt.cluster.x-k8s.io/workload-account"
 
 // useAccount publishes a token of the account. The one that is published is
 // renewed at half of its life with itself; if it has lapsed, with the module's
-// credential; if that has ended as well, the module is applied again.
+// credential; if that has ended as well, the module is applied again. That
+// somebody has deleted the contract's Secret asks for a new token, too.
 func (r *Reconciler) useAccount(ctx context.Context, s *scope) phase.Outcome {
 	now := r.Clock.Now()
-	own := r.ownToken(s)
-	if own != nil && now.Before(own.HalfLife()) {
+	own, deleted := r.ownToken(s), s.secrets[kubeconfig.SecretName(s.cluster.Name)] == nil
+	if own != nil && !deleted && now.Before(own.HalfLife()) {
 		s.publish(own, controlplanev1.PublishedServiceAccountToken)
 		return phase.DoneFor(own.HalfLife().Sub(now))
 	}
@@ -38,17 +39,39 @@ func (r *Reconciler) useAccount(ctx context.Context, s *scope) phase.Outcome {
 	if !s.accountNoted() {
 		return s.awaitToken(own)
 	}
-	answer, again := r.retrying(func(since time.Time) workload.Answer { return r.Clusters.Issue(account(s.plane), credentials, since) })
+	answer, again := r.issue(s, credentials)
 	if answer.Token != "" {
 		if answer.Err = r.takeToken(s, own, answer.Token); answer.Err == nil {
 			return phase.DoneFor(r.until(s.kubeconfig.HalfLife()))
 		}
 		again = shortestRenewal
 	}
+	if answer.Err == nil && deleted {
+		return phase.Undecided(ReasonIssuingToken, askingForToken)
+	}
 	if answer.Err == nil {
 		return s.awaitToken(own)
 	}
 	return r.doWithoutToken(ctx, s, own, module, answer.Err).Within(again)
+}
+
+// tokensWait is how long a token that was issued waits to be published, by a
+// write that is refused, say. Another one is asked for after that.
+const tokensWait = time.Minute
+
+// issue asks for a token.
+func (r *Reconciler) issue(s *scope, credentials workload.Credentials) (workload.Answer, time.Duration) {
+	fresh := r.Clock.Now().Add(-tokensWait)
+	answer, again := r.retrying(func(since time.Time) workload.Answer {
+		if since.IsZero() {
+			since = fresh
+		}
+		return r.Clusters.Issue(account(s.plane), credentials, since)
+	})
+	if answer.Err == nil && answer.At.Before(fresh) {
+		answer.Token = "" // another one is on its way
+	}
+	return answer, again
 }
 
 // moduleNow is the module's kubeconfig if there is one that is good at this time;
@@ -122,6 +145,8 @@ func (r *Reconciler) takeToken(s *scope, own *kubeconfig.Kubeconfig, token strin
 	return nil
 }
 
+const askingForToken = "the API server is being asked for a token"
+
 // awaitToken leaves what is published as it is while a token is asked for.
 func (s *scope) awaitToken(own *kubeconfig.Kubeconfig) phase.Outcome {
 	switch {
@@ -130,9 +155,9 @@ func (s *scope) awaitToken(own *kubeconfig.Kubeconfig) phase.Outcome {
 		return phase.Done()
 	case s.published != nil && s.module.SameCluster(s.published):
 		s.publish(s.published, controlplanev1.PublishedOutputs)
-		return phase.Undecided(ReasonIssuingToken, "the API server is being asked for a token").Proceed()
+		return phase.Undecided(ReasonIssuingToken, askingForToken).Proceed()
 	}
-	return phase.Undecided(ReasonIssuingToken, "the API server is being asked for a token")
+	return phase.Undecided(ReasonIssuingToken, askingForToken)
 }
 
 // doWithoutToken publishes the next best: the earlier token while it lives, or
@@ -151,7 +176,7 @@ func (r *Reconciler) doWithoutToken(ctx context.Context, s *scope, own, module *
 	}
 	renewal, err := r.renewByModule(ctx, s, refused)
 	if err != nil {
-		return phase.Fail(ReasonPublishFailed, err)
+		return phase.Fail(ReasonPublishFailed, err).Proceed()
 	}
 	return outcome.Within(renewal)
 }

@@ -169,7 +169,7 @@ func TestTheNextRenewal(t *testing.T) {
 		"by a wrong clock":    {at(time.Hour), ptr.To(at(2 * time.Hour)), noon},
 		"half of the rest":    {at(-time.Minute), ptr.To(at(time.Hour - time.Minute)), at(29 * time.Minute)},
 		"near the end":        {noon, ptr.To(at(10 * time.Second)), at(30 * time.Second)},
-		"long before the end": {noon, ptr.To(at(1000 * time.Hour)), at(time.Hour)},
+		"long before the end": {noon, ptr.To(at(1000 * time.Hour)), at(500 * time.Hour)},
 		"after the end":       {at(-10 * time.Minute), ptr.To(at(-30 * time.Minute)), noon},
 		"long after the end":  {noon, ptr.To(at(-1000 * time.Hour)), at(time.Hour)},
 		"no end":              {noon, nil, at(time.Hour)},
@@ -290,6 +290,32 @@ func TestTokensOfOthersAreNotTakenForOurs(t *testing.T) {
 	}
 }
 
+func TestADeletedSecretComesBackWithANewToken(t *testing.T) {
+	w := newWith(t, nil, jwt("module", noon, time.Hour))
+	w.clusters.token = w.own(noon, 24*time.Hour)
+	w.settle()
+	second := w.own(noon.Add(time.Second), 24*time.Hour)
+	w.delete(w.secret("c-kubeconfig"))
+	w.clusters.token = second
+	w.reconcile()
+	w.expectPublished(second)
+
+	w.clusters.refusedToken = workload.NewError(workload.ReasonServerUnreachable)
+	w.delete(w.secret("c-kubeconfig"))
+	w.reconcile()
+	w.expectPublished(second)
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("True TokenNotRenewed"), "the old one, if there is no new one")
+	w.clusters.silent = true
+	w.delete(w.secret("c-kubeconfig"))
+	w.reconcile()
+	w.Expect(w.publishedToken()).To(BeEmpty(), "the answer is awaited")
+	w.delete(w.secret("p-control-plane-kubeconfig"))
+	w.delete(w.secret("c-ca"))
+	w.clusters.silent, w.clusters.refusedToken = false, nil
+	w.reconcile()
+	w.expectPublished(second)
+}
+
 func TestADamagedTokenIsNotBelieved(t *testing.T) {
 	forge := func(w *world, name string) {
 		secret := w.secret(name)
@@ -320,7 +346,21 @@ func TestADamagedTokenIsNotBelieved(t *testing.T) {
 	asked = len(w.clusters.issues)
 	w.reconcile()
 	w.Expect(w.clusters.issues).To(HaveLen(asked), "two that agree are believed")
-	w.Expect(w.plane().Annotations[digestAnnotation]).To(Equal(digest(w.secret("c-kubeconfig").Data["value"])))
+	w.Expect(w.plane().Annotations[digestAnnotation]).To(HavePrefix(digest(w.secret("c-kubeconfig").Data["value"])))
+
+	// As after a crash between the writes of the two.
+	third := w.own(noon.Add(13*time.Hour), 24*time.Hour)
+	administrators := w.secret("p-control-plane-kubeconfig").Data
+	w.clusters.token = third
+	w.at(13 * time.Hour).reconcile()
+	w.expectPublished(third)
+	secret := w.secret("p-control-plane-kubeconfig")
+	secret.Data = administrators
+	w.update(secret)
+	asked = len(w.clusters.issues)
+	w.reconcile()
+	w.expectPublished(third)
+	w.Expect(w.clusters.issues).To(HaveLen(asked), "the newer one wins")
 }
 
 func moved(token string) map[string]string {

@@ -83,6 +83,9 @@ func (m *metrics) observe(s *scope, now time.Time) {
 
 func (k *known) note(s *scope, now time.Time) {
 	k.conflicts = s.conflicts
+	if s.usersErr != nil {
+		k.published = false
+	}
 	if s.kubeconfig != nil {
 		k.published, k.expires = !s.withheld, time.Time{}
 		if s.kubeconfig.Expires != nil {

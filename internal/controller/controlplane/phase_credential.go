@@ -125,13 +125,16 @@ func account(plane *controlplanev1.CAPTControlPlane) workload.Account {
 func (r *Reconciler) useModule(ctx context.Context, s *scope) phase.Outcome {
 	kc, err := s.module.Kubeconfig(r.Clock.Now())
 	renewal, askErr := r.renewByModule(ctx, s, err != nil || r.isRefused(s, kc))
-	if askErr != nil {
-		return phase.Fail(ReasonPublishFailed, askErr)
-	}
 	if err != nil {
+		if askErr != nil {
+			return phase.Fail(ReasonPublishFailed, askErr)
+		}
 		return r.keepPublished(s, err).Within(renewal)
 	}
 	s.publish(kc, controlplanev1.PublishedOutputs)
+	if askErr != nil { // what is good is published all the same
+		return phase.Fail(ReasonPublishFailed, askErr).Proceed()
+	}
 	return phase.DoneFor(renewal)
 }
 

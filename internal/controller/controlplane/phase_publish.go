@@ -24,6 +24,9 @@ const (
 	// ReasonPublishFailed: the API server refused a read or a write. It is tried
 	// again.
 	ReasonPublishFailed = "PublishFailed"
+	// ReasonNoting: the digest of what is to be published is being noted on the
+	// control plane. The write wakes us.
+	ReasonNoting = "Noting"
 	// ReasonSecretForeign: a Secret of the name is controlled by something else
 	// and is not touched. Delete it, or have it taken over.
 	ReasonSecretForeign = "SecretForeign"
@@ -57,6 +60,9 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 	if err != nil {
 		return phase.Fail(ReasonPublishFailed, err)
 	}
+	if !s.users && !s.note(secrets[0].Data[kubeconfig.KubeconfigKey]) {
+		return phase.Undecided(ReasonNoting, "the kubeconfig is about to be published")
+	}
 	outcome := phase.Done()
 	var foreign []error
 	for _, secret := range secrets {
@@ -74,19 +80,16 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 				"Secret %s is the kubeconfig of another Cluster and was not touched; rename this control plane to have an administrators' Secret", secret.Name))
 		}
 	}
-	s.describe(secrets[0])
+	s.describe(secrets[0].Name)
 	if len(foreign) > 0 {
 		return phase.BlockWith(errors.Join(foreign...), ReasonPublishFailed).Proceed()
 	}
 	return outcome
 }
 
-// describe tells in the status what was published, and notes its digest.
-func (s *scope) describe(secret *corev1.Secret) {
-	if s.credential != controlplanev1.PublishedUserProvided {
-		metav1.SetMetaDataAnnotation(&s.plane.ObjectMeta, digestAnnotation, digest(secret.Data[kubeconfig.KubeconfigKey]))
-	}
-	status := controlplanev1.KubeconfigStatus{SecretName: secret.Name, Credential: s.credential}
+// describe tells in the status what was published.
+func (s *scope) describe(secretName string) {
+	status := controlplanev1.KubeconfigStatus{SecretName: secretName, Credential: s.credential}
 	if s.kubeconfig.Expires != nil {
 		status.ExpirationTime = metav1.NewTime(s.kubeconfig.Expires.Truncate(time.Second))
 		if s.credential != controlplanev1.PublishedUserProvided {

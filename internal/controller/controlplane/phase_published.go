@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,9 +17,10 @@ import (
 	"github.com/captproject/capt/internal/phase"
 )
 
-// digestAnnotation on a control plane is the SHA-256, in hexadecimal, of the
-// kubeconfig that was last published. A token that somebody has damaged can look
-// as good as before: what is not what was published is not believed.
+// digestAnnotation on a control plane has the SHA-256, in hexadecimal, of the
+// kubeconfig that is published, or just about to be, and of the one before. A
+// token that somebody has damaged can look as good as before: what was never to
+// be published is not believed. It is written before the Secrets are.
 const digestAnnotation = "capt.cluster.x-k8s.io/kubeconfig-digest"
 
 // readPublished reads the Secrets that there are. They are read before the
@@ -43,27 +45,51 @@ func (r *Reconciler) readSecrets(ctx context.Context, s *scope) error {
 		}
 	}
 	contract := kubeconfig.SecretName(s.cluster.Name)
-	s.users = s.verdict(contract) == kubeconfig.UserProvided
-	for _, name := range []string{contract, kubeconfig.AdministratorsSecretName(s.plane.Name)} {
-		judged, err := r.judgeSecret(s, name)
-		switch {
-		case s.users && name == contract:
-			s.published, s.usersErr = judged, err
-			return nil
-		case err == nil && s.published == nil && metav1.IsControlledBy(s.secrets[name], s.plane) && s.believes(name):
-			s.published = judged
+	if s.users = s.verdict(contract) == kubeconfig.UserProvided; s.users {
+		s.published, s.usersErr = r.judgeSecret(s, contract)
+		return nil
+	}
+	for _, believe := range s.beliefs() {
+		for _, name := range []string{contract, kubeconfig.AdministratorsSecretName(s.plane.Name)} {
+			if s.secrets[name] == nil || !metav1.IsControlledBy(s.secrets[name], s.plane) || !believe(s.value(name)) {
+				continue
+			}
+			if judged, err := r.judgeSecret(s, name); err == nil {
+				s.published, s.publishedDigest = judged, digest(s.value(name))
+				return nil
+			}
 		}
 	}
 	return nil
 }
 
-// believes tells whether the kubeconfig in a Secret is what was published: by its
-// digest or, where noting that has failed, because both Secrets hold it. A Secret
-// of an earlier CAPT is believed: it has noted nothing.
-func (s *scope) believes(name string) bool {
-	value, noted := s.value(name), s.plane.Annotations[digestAnnotation]
+// beliefs are what a kubeconfig has to be to be believed, the best first: what
+// was last noted, what was noted before, what both Secrets hold. Everything is
+// believed if nothing was ever noted, by an earlier CAPT.
+func (s *scope) beliefs() (beliefs []func(value []byte) bool) {
+	noted := s.noted()
+	for _, want := range noted {
+		beliefs = append(beliefs, func(value []byte) bool { return digest(value) == want })
+	}
 	contract, administrators := kubeconfig.SecretName(s.cluster.Name), kubeconfig.AdministratorsSecretName(s.plane.Name)
-	return noted == "" || noted == digest(value) || contract != administrators && bytes.Equal(s.value(contract), s.value(administrators))
+	return append(beliefs, func([]byte) bool {
+		return len(noted) == 0 || contract != administrators && bytes.Equal(s.value(contract), s.value(administrators))
+	})
+}
+
+// noted are the digests that were noted, the latest first.
+func (s *scope) noted() []string { return strings.Fields(s.plane.Annotations[digestAnnotation]) }
+
+// note notes what is about to be published, and tells whether it was noted
+// already. If not it is with this reconcile, and the write wakes us.
+func (s *scope) note(value []byte) bool {
+	want, noted := digest(value), s.noted()
+	if len(noted) > 0 && noted[0] == want {
+		return true
+	}
+	digests := strings.TrimSpace(want + " " + s.publishedDigest)
+	metav1.SetMetaDataAnnotation(&s.plane.ObjectMeta, digestAnnotation, digests)
+	return false
 }
 
 // value is the kubeconfig in a Secret; nil if there is none.

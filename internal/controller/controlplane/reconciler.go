@@ -47,11 +47,13 @@ type scope struct {
 	cluster *clusterv1.Cluster
 
 	// secrets are those that there are of what is published, by name; set by
-	// readPublished, as are the next three.
+	// readPublished, as are the next four.
 	secrets map[string]*corev1.Secret
 	// published is the best kubeconfig of ours that is out and good now; nil if
 	// there is none.
 	published *kubeconfig.Kubeconfig
+	// publishedDigest is that of published, as it is in its Secret.
+	publishedDigest string
 	// users is true if a user keeps the Secret of the contract, and usersErr why
 	// what is in it is not good.
 	users    bool

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// Delays between two times that a module is asked for a new credential.
+	// shortestRenewal is how long a module is not asked again for a new credential.
 	shortestRenewal = 30 * time.Second
-	longestRenewal  = time.Hour
+	// longestRenewal is how long at most when the credential is good no more.
+	longestRenewal = time.Hour
 
 	// Delays between the tries of an API server that does not give what it is
 	// asked for, doubled each time.
@@ -36,7 +37,11 @@ func (r *Reconciler) renewByModule(ctx context.Context, s *scope, must bool) (ti
 	if !handled {
 		return 0, nil // a run is due or under way, and wakes us at its end
 	}
-	if next := nextRenewal(last, life.Expires, now); next.After(now) {
+	next := nextRenewal(last, life.Expires, now)
+	if soonest := last.Add(longestRenewal); must && next.After(soonest) {
+		next = soonest // it is good for nothing, however long it lives
+	}
+	if next.After(now) {
 		return next.Sub(now), nil
 	}
 	return 0, workspace.ApplyAgain(ctx, r.Client, s.apply, now)
@@ -50,11 +55,13 @@ func nextRenewal(last time.Time, expires *time.Time, now time.Time) time.Time {
 	if last.IsZero() || last.After(now.Add(kubeconfig.ClockSkew)) {
 		return now // never, or by a clock that was wrong
 	}
-	delay := longestRenewal
-	if expires != nil {
-		delay = min(max(expires.Sub(last).Abs()/2, shortestRenewal), longestRenewal)
+	switch {
+	case expires == nil:
+		return last.Add(longestRenewal)
+	case expires.After(last):
+		return last.Add(max(expires.Sub(last)/2, shortestRenewal))
 	}
-	return last.Add(delay)
+	return last.Add(min(max(last.Sub(*expires)/2, shortestRenewal), longestRenewal))
 }
 
 // retrying asks an API server, and once more when a failure is old enough. It
