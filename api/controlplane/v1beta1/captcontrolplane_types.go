@@ -55,8 +55,9 @@ type CAPTControlPlaneSpec struct {
 
 	// workspaceTemplateApplyName is the name of the WorkspaceTemplateApply, in
 	// the same namespace, that makes the control plane. Without
-	// workspaceTemplateRef it must exist already and is used as it is: neither
-	// changed nor deleted. With workspaceTemplateRef, as CAPT 0.3 wrote it, it
+	// workspaceTemplateRef it must exist already and is used as it is: its spec is
+	// not changed nor the object deleted; a renewal of the credential annotates it.
+	// With workspaceTemplateRef, as CAPT 0.3 wrote it, it
 	// is made from that template under this name; the default is then
 	// `<name of this object>-control-plane`.
 	// +optional
