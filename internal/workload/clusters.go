@@ -78,17 +78,13 @@ func (c *Clusters) Answered() <-chan event.TypedGenericEvent[types.NamespacedNam
 // leads to another question.
 func (c *Clusters) Verify(owner types.NamespacedName, kubeconfig []byte, since time.Time) Answer {
 	return c.ask(question{owner, verifying}, digest(kubeconfig), since, func(ctx context.Context) (Answer, error) {
-		connection, err := connect(kubeconfig)
-		if err != nil {
-			return Answer{}, err
-		}
-		defer connection.close()
-		answer := Answer{}
-		if answer.User, err = connection.whoAmI(ctx); err != nil {
-			return Answer{}, err
-		}
-		answer.Version, err = connection.serverVersion(ctx)
-		return answer, err
+		return with(kubeconfig, func(c *connection) (answer Answer, err error) {
+			if answer.User, err = c.whoAmI(ctx); err != nil {
+				return Answer{}, err
+			}
+			answer.Version, err = c.serverVersion(ctx)
+			return answer, err
+		})
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -112,14 +111,9 @@ func (s *scope) verdict(name string) kubeconfig.Verdict {
 	return kubeconfig.Ownership(secret, desired, s.plane)
 }
 
-var errNoSecret = errors.New("there is no Secret")
-
-// judgeSecret judges the kubeconfig in a Secret.
+// judgeSecret judges the kubeconfig in a Secret that is there.
 func (r *Reconciler) judgeSecret(s *scope, name string) (*kubeconfig.Kubeconfig, error) {
 	secret := s.secrets[name]
-	if secret == nil {
-		return nil, errNoSecret
-	}
 	if secret.Labels[clusterv1.ClusterNameLabel] == "" && s.verdict(name) == kubeconfig.UserProvided {
 		return nil, &secretError{ReasonSecretLabelMissing, fmt.Sprintf("Cluster API does not see it without the label %s", clusterv1.ClusterNameLabel)}
 	}
