@@ -190,11 +190,6 @@ func (e *Environment) RemoveAtEnd(path string) error {
 	return e.guard.order("remove-empty", path)
 }
 
-// KeepLogs leaves Options.LogDir in place when the environment ends.
-func (e *Environment) KeepLogs() error {
-	return e.guard.order("keep", e.LogDir)
-}
-
 // LocalkubeVariables are the environment variables that the provider localkube
 // needs. Its clusters live in the root directory, so that they end with the
 // environment.

@@ -21,7 +21,9 @@ import (
 
 const (
 	// managerName is CAPT's manager: its program, its log and its user.
-	managerName      = "capt-manager"
+	managerName = "capt-manager"
+	// runnerName is the program that carries out runs.
+	runnerName       = "capt-runner"
 	managerNamespace = "capt-system"
 )
 

@@ -108,7 +108,7 @@ func (p Programs) installOwn(dir string) error {
 		return err
 	}
 	defer unlock()
-	for name, as := range map[string]string{"manager": managerName, "runner": "capt-runner"} {
+	for name, as := range map[string]string{"manager": managerName, "runner": runnerName} {
 		if err := copyProgram(filepath.Join(p.own, name), filepath.Join(dir, as)); err != nil {
 			return fmt.Errorf("install %s: %w", as, err)
 		}
