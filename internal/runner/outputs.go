@@ -61,9 +61,12 @@ func (r *run) writeOutputs(ctx context.Context, outputs, lock []byte, complete b
 			err = r.client.Update(ctx, wanted)
 		}
 		if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || current != nil && apierrors.IsNotFound(err) {
-			if current, err = r.currentOutputs(ctx); err == nil {
-				return errChangedMeanwhile
+			there, err := r.currentOutputs(ctx)
+			if err != nil {
+				return err
 			}
+			current = there
+			return errChangedMeanwhile
 		}
 		return err
 	})
@@ -71,11 +74,10 @@ func (r *run) writeOutputs(ctx context.Context, outputs, lock []byte, complete b
 
 func (r *run) currentOutputs(ctx context.Context) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: OutputsName(r.Workspace)}, secret)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
+	if err := r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: OutputsName(r.Workspace)}, secret); err != nil {
+		return nil, client.IgnoreNotFound(err)
 	}
-	return secret, err
+	return secret, nil
 }
 
 // outputsSecret is the Secret as it should be.

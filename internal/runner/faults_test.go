@@ -1,0 +1,81 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+)
+
+// faulty is a client that counts its requests, from 1 on. The answer of one is
+// lost, another is refused.
+type faulty struct {
+	client.Client
+	lost, refused int
+
+	count int
+}
+
+func (f *faulty) meet(request func() error) error {
+	f.count++
+	switch f.count {
+	case f.refused:
+		return apierrors.NewInternalError(errors.New("etcdserver: leader changed"))
+	case f.lost:
+		_ = request()
+		return io.ErrUnexpectedEOF
+	}
+	return request()
+}
+
+func (f *faulty) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	return f.meet(func() error { return f.Client.Get(ctx, key, obj, opts...) })
+}
+
+func (f *faulty) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+	return f.meet(func() error { return f.Client.Create(ctx, obj, opts...) })
+}
+
+func (f *faulty) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	return f.meet(func() error { return f.Client.Update(ctx, obj, opts...) })
+}
+
+// What follows a lost answer, asking what became of the request, may fail as well.
+func TestAnyAnswerMayBeLost(t *testing.T) {
+	const module = `resource "terraform_data" "a" { input = %q }
+output "out" { value = terraform_data.a.output }
+`
+	w := newWorkspace(t)
+	w.Grace = time.Minute
+	reliable := w.client
+	for lost := 1; ; lost++ {
+		for _, refused := range []int{lost + 1, lost + 2} {
+			// From nothing, and from what an earlier run left.
+			w.Workspace = fmt.Sprintf("w-%d-%d", lost, refused)
+			requests := 0
+			for _, word := range []string{"hello", "world"} {
+				c := &faulty{Client: reliable, lost: lost, refused: refused}
+				w.client = reliable
+				w.setInputs(inline(fmt.Sprintf(module, word)))
+				w.client = c
+				w.Expect(w.run(context.Background(), w.Workspace+"-"+word, infrav1.OperationApply).Phase).To(Equal(infrav1.RunSucceeded))
+				w.client = reliable
+				w.Expect(w.outputs()).To(Equal(map[string]any{"out": word}), "request %d is lost, %d is refused", lost, refused)
+				w.Expect(w.holder()).To(BeEmpty())
+				requests = max(requests, c.count)
+			}
+			if lost > requests {
+				w.Expect(requests).To(BeNumerically(">", 8), "a run reads its inputs, state and outputs, writes both, and locks and unlocks")
+				return
+			}
+		}
+	}
+}
