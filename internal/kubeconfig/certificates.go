@@ -21,19 +21,22 @@ func judgeCA(bundle []byte, now time.Time) ([]byte, error) {
 	if !ok {
 		return nil, refuse(ReasonCAInvalid, "The CA is not made of PEM certificates only, or one of them does not parse. Correct the module's output.")
 	}
-	expired := true
+	var begins time.Time
 	for _, c := range certificates {
-		if now.Before(c.NotAfter) {
-			expired = false
-			if !c.NotBefore.After(now.Add(ClockSkew)) {
-				return encodeCertificates(certificates), nil
-			}
+		if !now.Before(c.NotAfter) {
+			continue
+		}
+		if !c.NotBefore.After(now.Add(ClockSkew)) {
+			return encodeCertificates(certificates), nil
+		}
+		if begins.IsZero() || c.NotBefore.Before(begins) {
+			begins = c.NotBefore
 		}
 	}
-	if expired {
+	if begins.IsZero() {
 		return nil, refuse(ReasonCAExpired, "The CA certificate has expired. Let the module give the cluster's present CA.")
 	}
-	return nil, refuse(ReasonCANotYetValid, "The CA certificate is not valid yet, by more than 5 minutes. Correct the clock of the machine that made it.")
+	return nil, refuseUntil(begins, ReasonCANotYetValid, "The CA certificate is not valid yet, by more than 5 minutes. Correct the clock of the machine that made it.")
 }
 
 // judgeCertificate returns a Kubeconfig with this credential, and how long the certificate and its

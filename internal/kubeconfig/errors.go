@@ -1,5 +1,7 @@
 package kubeconfig
 
+import "time"
+
 // The reasons an Error can carry, one per defect.
 const (
 	// ReasonTooLarge: the file or one of its parts is larger than any real one.
@@ -66,6 +68,7 @@ var Reasons = []string{
 // never holds anything of the input, and never a parser's words, which quote what they read.
 type Error struct {
 	reason, message string
+	passes          time.Time
 }
 
 // Error returns sentences fit for a condition message: the defect, then what to do.
@@ -74,7 +77,15 @@ func (e *Error) Error() string { return e.message }
 // Reason returns one of Reasons, fit for a condition reason.
 func (e *Error) Reason() string { return e.reason }
 
+// Passes is when the defect will be none any more by itself; zero means never.
+func (e *Error) Passes() time.Time { return e.passes }
+
 // refuse takes constant texts only.
 func refuse(reason, message string) error {
 	return &Error{reason: reason, message: message}
+}
+
+// refuseUntil refuses what begins to be valid at a later time.
+func refuseUntil(begins time.Time, reason, message string) error {
+	return &Error{reason: reason, message: message, passes: begins.Add(-ClockSkew)}
 }

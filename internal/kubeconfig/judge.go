@@ -139,7 +139,7 @@ type Examined struct {
 // Kubeconfig returns what may be published at this time. The error is an *Error.
 func (e *Examined) Kubeconfig(now time.Time) (*Kubeconfig, error) {
 	if e.begins.After(now.Add(ClockSkew)) {
-		return nil, refuse(ReasonCredentialNotYetValid, "The credential is not valid yet, by more than 5 minutes. Correct the clock that it was made by, or make a new one.")
+		return nil, refuseUntil(e.begins, ReasonCredentialNotYetValid, "The credential is not valid yet, by more than 5 minutes. Correct the clock that it was made by, or make a new one.")
 	}
 	if e.kubeconfig.Expires != nil && !now.Before(*e.kubeconfig.Expires) {
 		return nil, refuse(ReasonCredentialExpired, "The credential has expired. A new one is asked for; if none comes, see that the module makes one when it is applied again.")
@@ -152,9 +152,6 @@ func (e *Examined) Kubeconfig(now time.Time) (*Kubeconfig, error) {
 func (e *Examined) WithToken(token string) Candidate {
 	return e.kubeconfig.WithToken(token)
 }
-
-// Begins is since when the credential is good; zero means always, or that it does not tell.
-func (e *Examined) Begins() time.Time { return e.begins }
 
 // Life is what is known of how long the credential lives.
 func (e *Examined) Life() Life { return e.kubeconfig.Life }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -141,6 +142,19 @@ func (a Account) token(ctx context.Context, c client.Client) (string, error) {
 		return "", err
 	}
 	return request.Status.Token, nil
+}
+
+// check asks, as the account, whether it may make tokens of itself. Every account
+// may, an administrator's by its ClusterRoleBinding: if not, somebody has taken
+// its rights away.
+func (a Account) check(ctx context.Context, c *connection) error {
+	may, err := c.may(ctx, authorizationv1.ResourceAttributes{
+		Verb: "create", Resource: "serviceaccounts", Subresource: "token", Namespace: accountNamespace, Name: a.Name(),
+	})
+	if err == nil && !may {
+		return NewError(ReasonAccountIncomplete)
+	}
+	return err
 }
 
 // remove deletes everything that was made. The binding goes last: without it a

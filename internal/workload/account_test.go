@@ -102,6 +102,38 @@ func TestAnAccountThatWasDamaged(t *testing.T) {
 	d.Expect(role.Rules[0].ResourceNames).To(Equal([]string{account.Name()}))
 }
 
+func TestAnAccountThatLostItsRights(t *testing.T) {
+	for _, role := range []string{"cluster-admin", "view"} {
+		t.Run(role, func(t *testing.T) {
+			d := newDesk(t)
+			account := d.account(role)
+			own := opened(t, d.issue(account, Credentials{Module: env.Kubeconfig}).Token)
+			d.Expect(d.verify(own).Err).NotTo(HaveOccurred())
+			objects := account.objects()
+			binding := objects[len(objects)-1]
+			d.Expect(env.Client.Delete(d.ctx(), binding.DeepCopyObject().(client.Object))).To(Succeed())
+			d.clusters.Forget(d.owner)
+			d.Expect(d.verify(own).Err).To(reason(ReasonAccountIncomplete))
+
+			d.Expect(d.issue(account, Credentials{Own: own}).Err).To(reason(ReasonCredentialForbidden))
+			d.Expect(d.issue(account, Credentials{Own: own, Module: env.Kubeconfig}).Err).NotTo(HaveOccurred())
+			d.Expect(env.Client.Get(d.ctx(), client.ObjectKeyFromObject(binding), binding)).To(Succeed())
+			d.clusters.Forget(d.owner)
+			d.Expect(d.verify(own).Err).NotTo(HaveOccurred())
+		})
+	}
+}
+
+func TestARenewalRepairsTheAccount(t *testing.T) {
+	d := newDesk(t)
+	account := d.account("view")
+	own := opened(t, d.issue(account, Credentials{Module: env.Kubeconfig}).Token)
+	binding := account.objects()[1]
+	d.Expect(env.Client.Delete(d.ctx(), binding.DeepCopyObject().(client.Object))).To(Succeed())
+	d.Expect(d.issue(account, Credentials{Own: own, Module: env.Kubeconfig}).Err).NotTo(HaveOccurred())
+	d.Expect(env.Client.Get(d.ctx(), client.ObjectKeyFromObject(binding), binding)).To(Succeed(), "which its own token could not even see")
+}
+
 func TestAnObjectThatIsNotOurs(t *testing.T) {
 	d := newDesk(t)
 	account := d.account("cluster-admin")
@@ -109,6 +141,11 @@ func TestAnObjectThatIsNotOurs(t *testing.T) {
 	d.Expect(env.Client.Create(d.ctx(), theirs)).To(Succeed())
 	d.Expect(d.issue(account, Credentials{Module: env.Kubeconfig}).Err).To(reason(ReasonAccountNotOurs), "others may hold its tokens")
 	d.expectObjects(account, 1)
+	request := &authenticationv1.TokenRequest{}
+	d.Expect(env.Client.Create(d.ctx(), &rbacv1.ClusterRoleBinding{ObjectMeta: account.meta(""), RoleRef: account.objects()[1].(*rbacv1.ClusterRoleBinding).RoleRef, Subjects: account.objects()[1].(*rbacv1.ClusterRoleBinding).Subjects})).To(Succeed())
+	d.Expect(env.Client.SubResource("token").Create(d.ctx(), theirs, request)).To(Succeed())
+	d.Expect(d.issue(account, Credentials{Own: opened(t, request.Status.Token), Module: env.Kubeconfig}).Err).NotTo(HaveOccurred(), "a token that is out is renewed")
+	d.Expect(env.Client.Delete(d.ctx(), account.objects()[1])).To(Succeed())
 	removed := d.answer(func() Answer { return d.clusters.Remove(account, Credentials{Module: env.Kubeconfig}, time.Time{}) })
 	d.Expect(removed.Err).NotTo(HaveOccurred())
 	d.expectObjects(account, 1)

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
@@ -34,6 +36,7 @@ var scheme = newScheme()
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(authenticationv1.AddToScheme(scheme))
+	utilruntime.Must(authorizationv1.AddToScheme(scheme))
 	utilruntime.Must(corev1.AddToScheme(scheme))
 	utilruntime.Must(rbacv1.AddToScheme(scheme))
 	return scheme
@@ -47,6 +50,7 @@ func mapper() meta.RESTMapper {
 	mapper.Add(rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), meta.RESTScopeNamespace)
 	mapper.Add(rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"), meta.RESTScopeRoot)
 	mapper.Add(authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"), meta.RESTScopeRoot)
+	mapper.Add(authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"), meta.RESTScopeRoot)
 	return mapper
 }
 
@@ -85,13 +89,22 @@ func connect(kubeconfig []byte) (*connection, error) {
 // the layers of its transport.
 func (c *connection) close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
 
-// whoAmI asks whom the server takes us for.
+// whoAmI asks whom the server takes us for. One older than Kubernetes 1.28 cannot
+// tell, but it refuses whom it does not know.
 func (c *connection) whoAmI(ctx context.Context) (string, error) {
 	review := &authenticationv1.SelfSubjectReview{}
-	if err := c.Create(ctx, review); err != nil {
-		return "", err
+	err := c.Create(ctx, review)
+	if apierrors.IsNotFound(err) {
+		_, err = c.may(ctx, authorizationv1.ResourceAttributes{Verb: "get", Resource: "namespaces"})
 	}
-	return review.Status.UserInfo.Username, nil
+	return review.Status.UserInfo.Username, err
+}
+
+// may asks whether we may do something.
+func (c *connection) may(ctx context.Context, what authorizationv1.ResourceAttributes) (bool, error) {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &what}}
+	err := c.Create(ctx, review)
+	return review.Status.Allowed, err
 }
 
 // serverVersion asks which version the server runs. Not by ServerVersion, which

@@ -55,7 +55,8 @@ type Answer struct {
 	// Failures counts the answers with an Err since the last one without.
 	Failures int
 
-	// User is whom the server takes us for, and Version what it runs: of Verify.
+	// User is whom the server takes us for, "" if it cannot tell, and Version what
+	// it runs: of Verify.
 	User, Version string
 	// Token is a secret: of Issue.
 	Token string
@@ -73,14 +74,20 @@ func New(clock clock.PassiveClock) *Clusters {
 // Answered receives the owner of each question that has been answered.
 func (c *Clusters) Answered() <-chan event.TypedGenericEvent[types.NamespacedName] { return c.answered }
 
-// Verify asks who we are with a kubeconfig, and which version the server runs.
-// It returns the last answer for this kubeconfig; one that came before since
-// leads to another question.
+// Verify asks who we are with a kubeconfig, and which version the server runs;
+// the account of the owner also whether it may do what it is for. It returns the
+// last answer for this kubeconfig; one that came before since leads to another
+// question.
 func (c *Clusters) Verify(owner types.NamespacedName, kubeconfig []byte, since time.Time) Answer {
 	return c.ask(question{owner, verifying}, digest(kubeconfig), since, func(ctx context.Context) (Answer, error) {
 		return with(kubeconfig, func(c *connection) (answer Answer, err error) {
 			if answer.User, err = c.whoAmI(ctx); err != nil {
 				return Answer{}, err
+			}
+			if account := (Account{ControlPlane: owner}); answer.User == account.User() {
+				if err := account.check(ctx, c); err != nil {
+					return Answer{}, err
+				}
 			}
 			answer.Version, err = c.serverVersion(ctx)
 			return answer, err
@@ -91,8 +98,8 @@ func (c *Clusters) Verify(owner types.NamespacedName, kubeconfig []byte, since t
 // Credentials open a cluster, the better one first.
 type Credentials struct {
 	// Own is a kubeconfig with an earlier token of the account; it can make
-	// tokens only. Module is that of the module, which can make the account. Each
-	// may be nil.
+	// tokens only. Module is that of the module, which can make and repair the
+	// account. Each may be nil.
 	Own, Module []byte
 }
 
@@ -109,18 +116,18 @@ func (c *Clusters) Issue(account Account, credentials Credentials, since time.Ti
 }
 
 func issue(ctx context.Context, account Account, credentials Credentials) (string, error) {
-	if credentials.Own != nil {
-		token, err := with(credentials.Own, func(c *connection) (string, error) { return account.token(ctx, c) })
-		if err == nil || !refused(err) || credentials.Module == nil {
+	if credentials.Module != nil {
+		token, err := with(credentials.Module, func(c *connection) (string, error) {
+			if err := account.ensure(ctx, c); err != nil {
+				return "", err
+			}
+			return account.token(ctx, c)
+		})
+		if err == nil || !refused(err) || credentials.Own == nil {
 			return token, err
 		}
 	}
-	return with(credentials.Module, func(c *connection) (string, error) {
-		if err := account.ensure(ctx, c); err != nil {
-			return "", err
-		}
-		return account.token(ctx, c)
-	})
+	return with(credentials.Own, func(c *connection) (string, error) { return account.token(ctx, c) })
 }
 
 // Remove asks for everything that was made for an account to be deleted.

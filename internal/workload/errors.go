@@ -27,6 +27,9 @@ const (
 	// ReasonAccountNotOurs: an object in the workload cluster has the name of one
 	// that CAPT makes, and not its label. Delete it there.
 	ReasonAccountNotOurs = "AccountNotOurs"
+	// ReasonAccountIncomplete: the ServiceAccount in the workload cluster has lost
+	// its rights. They are given back with the module's credential.
+	ReasonAccountIncomplete = "AccountIncomplete"
 	// ReasonServerFailed: the API server answered with an error.
 	ReasonServerFailed = "ServerFailed"
 )
@@ -47,6 +50,7 @@ var messages = map[string]string{
 	ReasonCredentialRefused:        "the API server refuses the credential; if a new one is not made by itself, see that the module makes one when it is applied again",
 	ReasonCredentialForbidden:      "the API server knows the credential, which may not do what is needed: ask who it is, or make a ServiceAccount in kube-system with its binding and tokens; let the module give an administrator's, or set spec.kubeconfig.credential to Outputs",
 	ReasonAccountNotOurs:           "something in the workload cluster has the name of an object that is needed, and is not CAPT's; delete it there",
+	ReasonAccountIncomplete:        "the ServiceAccount in the workload cluster has lost its rights; they are given back with the module's credential, if that is good",
 	ReasonServerFailed:             "the API server answers with an error; see its log",
 }
 
@@ -75,5 +79,6 @@ func classify(err error) error {
 
 // refused tells whether another credential may have more luck.
 func refused(err error) bool {
-	return apierrors.IsUnauthorized(err) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err)
+	var known *Error
+	return errors.As(err, &known) || apierrors.IsUnauthorized(err) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"runtime"
 	"strings"
 	"testing"
@@ -38,6 +39,30 @@ func TestWhoWeAre(t *testing.T) {
 	d.Expect(answer.Version).To(HavePrefix("v1."))
 
 	d.Expect(d.verify(opened(t, "wrong")).Err).To(reason(ReasonCredentialRefused))
+}
+
+// A server without SelfSubjectReviews is one older than Kubernetes 1.28.
+func TestAnOldServer(t *testing.T) {
+	d := newDesk(t)
+	var reviews []string
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch path.Base(r.URL.Path) {
+		case "version":
+			_, _ = fmt.Fprint(w, `{"gitVersion":"v1.27.16"}`)
+		case "selfsubjectaccessreviews":
+			reviews = append(reviews, r.URL.Path)
+			w.WriteHeader(http.StatusCreated)
+			_, _ = fmt.Fprint(w, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":false}}`)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	answer := d.verify(s.kubeconfig(t, s.ca()))
+	d.Expect(answer.Err).NotTo(HaveOccurred())
+	d.Expect(answer.User).To(BeEmpty())
+	d.Expect(answer.Version).To(Equal("v1.27.16"))
+	d.Expect(reviews).To(HaveLen(1))
 }
 
 func TestServersThatAreNone(t *testing.T) {

@@ -136,7 +136,8 @@ func Standing(apply *infrav1.WorkspaceTemplateApply) phase.Outcome {
 func ApplyAgain(ctx context.Context, c client.Client, apply *infrav1.WorkspaceTemplateApply, now time.Time) error {
 	before := apply.DeepCopy()
 	metav1.SetMetaDataAnnotation(&apply.ObjectMeta, infrav1.ApplyRequestAnnotation, now.UTC().Format(time.RFC3339))
-	if err := c.Patch(ctx, apply, client.MergeFrom(before)); err != nil {
+	// With a lock: whoever has asked meanwhile has asked for us as well.
+	if err := c.Patch(ctx, apply, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("asking for WorkspaceTemplateApply %s to be applied again: %w", apply.Name, err)
 	}
 	return nil

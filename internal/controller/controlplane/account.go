@@ -18,9 +18,9 @@ import (
 const accountAnnotation = "capt.cluster.x-k8s.io/workload-account"
 
 // useAccount publishes a token of the account. The one that is published is
-// renewed at half of its life with itself; if it has lapsed, with the module's
-// credential; if that has ended as well, the module is applied again. That
-// somebody has deleted the contract's Secret asks for a new token, too.
+// renewed at half of its life with the module's credential, which also repairs the
+// account, or with itself; if neither is good any more, the module is applied
+// again. That somebody has deleted the contract's Secret asks for a new token, too.
 func (r *Reconciler) useAccount(ctx context.Context, s *scope) phase.Outcome {
 	now := r.Clock.Now()
 	own, deleted := r.ownToken(s), s.secrets[kubeconfig.SecretName(s.cluster.Name)] == nil
@@ -96,7 +96,7 @@ func (r *Reconciler) ownToken(s *scope) *kubeconfig.Kubeconfig {
 // awaitModule has the module make a credential that a token can be had with.
 func (r *Reconciler) awaitModule(ctx context.Context, s *scope, why error) phase.Outcome {
 	if s.module == nil { // its outputs are not there: said already
-		s.publish(s.published, controlplanev1.PublishedServiceAccountToken)
+		s.keep()
 		return phase.Done()
 	}
 	renewal, err := r.renewByModule(ctx, s, true)
@@ -154,7 +154,7 @@ func (s *scope) awaitToken(own *kubeconfig.Kubeconfig) phase.Outcome {
 		s.publish(own, controlplanev1.PublishedServiceAccountToken)
 		return phase.Done()
 	case s.published != nil && s.module.SameCluster(s.published):
-		s.publish(s.published, controlplanev1.PublishedOutputs)
+		s.keep()
 		return phase.Undecided(ReasonIssuingToken, askingForToken).Proceed()
 	}
 	return phase.Undecided(ReasonIssuingToken, askingForToken)
@@ -170,7 +170,8 @@ func (r *Reconciler) doWithoutToken(ctx context.Context, s *scope, own, module *
 	} else {
 		s.publish(module, controlplanev1.PublishedOutputs)
 	}
-	refused := hasReason(why, workload.ReasonCredentialRefused)
+	// Our account may make its own tokens, unless its rights were taken away.
+	refused := hasReason(why, workload.ReasonCredentialRefused) || own != nil && hasReason(why, workload.ReasonCredentialForbidden)
 	if s.module == nil || own != nil && !refused {
 		return outcome
 	}

@@ -19,8 +19,10 @@ type fakeClusters struct {
 	version  string
 	refusal  error
 	failures int
-	// refused are kubeconfigs that it does not know.
-	refused map[string]bool
+	// refused are kubeconfigs that it does not know, and incomplete says that the
+	// account has lost its rights.
+	refused    map[string]bool
+	incomplete bool
 	// token is what it issues next, with refusedToken in its place if that is set.
 	token        string
 	refusedToken error
@@ -41,6 +43,8 @@ func (f *fakeClusters) Verify(_ types.NamespacedName, kubeconfig []byte, _ time.
 		return workload.Answer{}
 	case f.refused[f.tried]:
 		return workload.Answer{At: f.clock.Now(), Err: workload.NewError(workload.ReasonCredentialRefused), Failures: 1}
+	case f.incomplete:
+		return workload.Answer{At: f.clock.Now(), Err: workload.NewError(workload.ReasonAccountIncomplete), Failures: 1}
 	case f.refusal != nil:
 		f.failures++
 		return workload.Answer{At: f.clock.Now(), Err: f.refusal, Failures: 1}
@@ -65,7 +69,7 @@ func (f *fakeClusters) Remove(_ workload.Account, credentials workload.Credentia
 	if f.silent {
 		return workload.Answer{}
 	}
-	return workload.Answer{At: f.clock.Now(), Err: f.refusal, Failures: 1}
+	return workload.Answer{At: f.clock.Now(), Err: f.refusal, Failures: len(f.removed)}
 }
 
 func (f *fakeClusters) Forget(owner types.NamespacedName) { f.forgotten = append(f.forgotten, owner) }

@@ -87,10 +87,7 @@ func (k *known) note(s *scope, now time.Time) {
 		k.published = false
 	}
 	if s.kubeconfig != nil {
-		k.published, k.expires = !s.withheld, time.Time{}
-		if s.kubeconfig.Expires != nil {
-			k.expires = *s.kubeconfig.Expires
-		}
+		k.published, k.expires = !s.withheld, s.plane.Status.Kubeconfig.ExpirationTime.Time
 	}
 	if s.kubeconfig != nil && conditions.IsTrue(s.plane, controlplanev1.KubeconfigReadyCondition) {
 		k.lastSuccess = now

@@ -26,6 +26,10 @@ capt_controlplanes_without_kubeconfig 1
 `)
 	w.clusters.silent, w.clusters.token = false, w.own(noon, 24*time.Hour)
 	w.settle()
+	damaged := w.secret("c-kubeconfig")
+	damaged.Data["value"] = []byte("nonsense")
+	w.update(damaged)
+	w.reconcile() // a repair is no renewal
 	w.clusters.token = w.own(noon.Add(12*time.Hour), 24*time.Hour)
 	w.at(12 * time.Hour).reconcile()
 	expect(`

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,6 +29,10 @@ const (
 	ReasonTokenNotRenewed = "TokenNotRenewed"
 )
 
+// repairsApart is how old the published token is when the account gets its rights
+// back and a new one.
+const repairsApart = 10 * time.Minute
+
 // longLife is how long a credential must live to be published as it is.
 const longLife = 7 * 24 * time.Hour
 
@@ -53,7 +58,7 @@ func (r *Reconciler) chooseCredential(ctx context.Context, s *scope) phase.Outco
 	case r.wantsAccount(s):
 		return r.useAccount(ctx, s)
 	case s.module == nil:
-		s.publish(s.published, controlplanev1.PublishedOutputs)
+		s.keep()
 		return phase.Done()
 	}
 	return r.useModule(ctx, s)
@@ -64,18 +69,39 @@ func (s *scope) publish(kc *kubeconfig.Kubeconfig, credential controlplanev1.Pub
 	s.kubeconfig, s.credential = kc, credential
 }
 
+// keep leaves published what is.
+func (s *scope) keep() {
+	credential := controlplanev1.PublishedOutputs
+	if s.published.ServiceAccount() == account(s.plane).User() {
+		credential = controlplanev1.PublishedServiceAccountToken
+	}
+	s.publish(s.published, credential)
+}
+
 // useUsers takes what a user keeps under the contract's name. When it ends, that
 // is for the user to know.
 func (r *Reconciler) useUsers(s *scope) phase.Outcome {
 	if s.usersErr != nil {
 		name := kubeconfig.SecretName(s.cluster.Name)
-		return phase.BlockWith(fmt.Errorf("the Secret %s, which a user keeps: %w", name, s.usersErr), ReasonPublishFailed)
+		return r.defective(fmt.Errorf("the Secret %s, which a user keeps: %w", name, s.usersErr), ReasonPublishFailed)
 	}
 	s.publish(s.published, controlplanev1.PublishedUserProvided)
 	if s.published.Expires == nil {
 		return phase.Done()
 	}
 	return phase.DoneFor(r.until(*s.published.Expires))
+}
+
+// defective is the outcome of a kubeconfig that is not good. If that passes by
+// itself we are woken then, and before: our own clock may be the wrong one, and be
+// put right at any moment.
+func (r *Reconciler) defective(why error, reason string) phase.Outcome {
+	outcome := phase.BlockWith(why, reason)
+	var defect *kubeconfig.Error
+	if errors.As(why, &defect) && !defect.Passes().IsZero() {
+		return outcome.Within(min(r.until(defect.Passes()), lastRetry))
+	}
+	return outcome
 }
 
 // until is how long it is until a time; 0 if there is none.
@@ -141,20 +167,16 @@ func (r *Reconciler) useModule(ctx context.Context, s *scope) phase.Outcome {
 // keepPublished goes on with what is published, if that leads to the right
 // cluster, although the module's credential is not good now.
 func (r *Reconciler) keepPublished(s *scope, why error) phase.Outcome {
-	outcome := phase.BlockWith(why, ReasonPublishFailed)
-	if begins := s.module.Begins(); begins.After(r.Clock.Now()) {
-		// Our own clock may be the wrong one, and be put right at any moment.
-		outcome = outcome.Within(min(r.until(begins.Add(-kubeconfig.ClockSkew)), lastRetry))
-	}
+	outcome := r.defective(why, ReasonPublishFailed)
 	if s.published == nil || !s.module.SameCluster(s.published) {
 		return outcome
 	}
-	s.publish(s.published, controlplanev1.PublishedOutputs)
+	s.keep()
 	return outcome.Proceed()
 }
 
 // isRefused tells whether the API server has said that it does not know the
-// credential.
+// credential, or that our account has lost its rights.
 func (r *Reconciler) isRefused(s *scope, kc *kubeconfig.Kubeconfig) bool {
 	if kc == nil || r.isStatic(s) {
 		return false
@@ -164,7 +186,9 @@ func (r *Reconciler) isRefused(s *scope, kc *kubeconfig.Kubeconfig) bool {
 		return false
 	}
 	answer := r.Clusters.Verify(client.ObjectKeyFromObject(s.plane), value, time.Time{})
-	return hasReason(answer.Err, workload.ReasonCredentialRefused)
+	// Where it is not RBAC that gives the rights, the next token is no better.
+	isOld := kc.Issued.Add(repairsApart).Before(r.Clock.Now())
+	return hasReason(answer.Err, workload.ReasonCredentialRefused) || isOld && hasReason(answer.Err, workload.ReasonAccountIncomplete)
 }
 
 func (r *Reconciler) isStatic(s *scope) bool {

@@ -31,9 +31,23 @@ func (r *Reconciler) readOutputs(ctx context.Context, s *scope) phase.Outcome {
 		return s.goOnWithPublished(outcome)
 	}
 	if err := r.examineOutputs(ctx, s); err != nil {
-		return s.goOnWithPublished(phase.BlockWith(err, ReasonOutputsNotRead))
+		return s.goOnWithPublished(r.unusable(ctx, s, err))
 	}
 	return phase.Done()
+}
+
+// unusable is the outcome of outputs that are not good. A CA that has expired may
+// have a successor.
+func (r *Reconciler) unusable(ctx context.Context, s *scope, why error) phase.Outcome {
+	outcome := r.defective(why, ReasonOutputsNotRead)
+	if !hasReason(why, kubeconfig.ReasonCAExpired) {
+		return outcome
+	}
+	renewal, err := r.renewByModule(ctx, s, true)
+	if err != nil {
+		return phase.Fail(ReasonOutputsNotRead, err)
+	}
+	return outcome.Within(renewal)
 }
 
 // goOnWithPublished lets the phases that follow work with what is published.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -80,6 +80,10 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 				"Secret %s is the kubeconfig of another Cluster and was not touched; rename this control plane to have an administrators' Secret", secret.Name))
 		}
 	}
+	if err := r.deleteUnwanted(ctx, s, secrets); err != nil {
+		return phase.Fail(ReasonPublishFailed, err)
+	}
+	s.renewed = s.publishedDigest != "" && s.publishedDigest != digest(secrets[0].Data[kubeconfig.KubeconfigKey])
 	s.describe(secrets[0].Name)
 	if len(foreign) > 0 {
 		return phase.BlockWith(errors.Join(foreign...), ReasonPublishFailed).Proceed()
@@ -87,9 +91,29 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 	return outcome
 }
 
+// deleteUnwanted deletes the Secret of ours that is not published any more: that of
+// the CA, when a module has gone over to a publicly trusted one.
+func (r *Reconciler) deleteUnwanted(ctx context.Context, s *scope, published []*corev1.Secret) error {
+	for name, secret := range s.secrets {
+		wanted := slices.ContainsFunc(published, func(p *corev1.Secret) bool { return p.Name == name })
+		if wanted || !metav1.IsControlledBy(secret, s.plane) {
+			continue
+		}
+		unchanged := client.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion}
+		if err := r.Client.Delete(ctx, secret, unchanged); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting Secret %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // describe tells in the status what was published.
 func (s *scope) describe(secretName string) {
 	status := controlplanev1.KubeconfigStatus{SecretName: secretName, Credential: s.credential}
+	if s.module == nil && s.kubeconfig.Opaque {
+		// It was the outputs that said when it ends.
+		status.ExpirationTime, status.RenewalTime = s.plane.Status.Kubeconfig.ExpirationTime, s.plane.Status.Kubeconfig.RenewalTime
+	}
 	if s.kubeconfig.Expires != nil {
 		status.ExpirationTime = metav1.NewTime(s.kubeconfig.Expires.Truncate(time.Second))
 		if s.credential != controlplanev1.PublishedUserProvided {
@@ -121,7 +145,6 @@ func (r *Reconciler) publish(ctx context.Context, s *scope, desired *corev1.Secr
 	if verdict != kubeconfig.Ours && verdict != kubeconfig.Adopt {
 		return verdict, nil
 	}
-	s.renewed = s.renewed || !equality.Semantic.DeepEqual(existing.Data, desired.Data)
 	return verdict, r.repair(ctx, s.plane, existing, desired)
 }
 

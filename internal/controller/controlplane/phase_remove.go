@@ -24,8 +24,9 @@ const (
 	ReasonAccountNotRemoved = "AccountNotRemoved"
 )
 
-// removalPatience is how long a deletion waits for a workload cluster.
-const removalPatience = time.Minute
+// removalTries is how often a workload cluster is asked before a deletion goes on
+// without it: for about a minute.
+const removalTries = 6
 
 // removeAccount removes what was made in the workload cluster, while there still
 // is a credential for it. A cluster that cannot be asked does not hold up the
@@ -48,7 +49,7 @@ func (r *Reconciler) removeAccount(ctx context.Context, s *scope) phase.Outcome 
 		case answer.Err == nil:
 			delete(s.plane.Annotations, accountAnnotation)
 			return phase.Done()
-		case r.Clock.Now().Before(s.plane.DeletionTimestamp.Add(removalPatience)):
+		case answer.Failures < removalTries:
 			return phase.FailFor(ReasonRemovingAccount, fmt.Errorf("removing the ServiceAccount from the workload cluster: %w", answer.Err), again)
 		}
 	}

@@ -69,7 +69,7 @@ type scope struct {
 	// set by chooseCredential.
 	kubeconfig *kubeconfig.Kubeconfig
 	credential controlplanev1.PublishedCredential
-	// renewed is set by publishKubeconfig if another content was published than
+	// renewed is set by publishKubeconfig if another kubeconfig was published than
 	// before, and conflicts counts the Secrets that belong to others.
 	renewed   bool
 	conflicts int

@@ -29,7 +29,7 @@ const (
 // When it was last asked for is written on the workspace, so that it is known
 // after a restart and a move.
 func (r *Reconciler) renewByModule(ctx context.Context, s *scope, must bool) (time.Duration, error) {
-	now, life := r.Clock.Now(), s.module.Life()
+	now, life := r.Clock.Now(), s.moduleLife()
 	if half := life.HalfLife(); !must && (half.IsZero() || now.Before(half)) {
 		return r.until(half), nil
 	}
@@ -45,6 +45,14 @@ func (r *Reconciler) renewByModule(ctx context.Context, s *scope, must bool) (ti
 		return next.Sub(now), nil
 	}
 	return 0, workspace.ApplyAgain(ctx, r.Client, s.apply, now)
+}
+
+// moduleLife is how long the module's credential lives, as far as is known.
+func (s *scope) moduleLife() kubeconfig.Life {
+	if s.module == nil {
+		return kubeconfig.Life{}
+	}
+	return s.module.Life()
 }
 
 // nextRenewal is when a module may be asked again for a new credential: as long
@@ -90,6 +98,6 @@ func retryDelay(failures int) time.Duration {
 
 // hasReason tells whether an error says this reason.
 func hasReason(err error, reason string) bool {
-	var known *workload.Error
+	var known interface{ Reason() string }
 	return errors.As(err, &known) && known.Reason() == reason
 }
