@@ -6,8 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/captproject/capt/dev/internal/sweep"
 )
@@ -29,14 +30,24 @@ func (e *Environment) quitRunners() error {
 		return err
 	}
 	for _, p := range processes {
-		if p.Name() != runnerName {
-			continue
-		}
-		if err := syscall.Kill(p.PID, syscall.SIGQUIT); err == nil {
-			time.Sleep(lastWords)
+		if p.Name() == runnerName {
+			quit(p.PID)
 		}
 	}
 	return nil
+}
+
+// quit lets a process of a Go program end with its goroutines as its last words. It
+// may have ended already.
+func quit(pid int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if unix.PidfdSendSignal(fd, unix.SIGQUIT, nil, 0) == nil {
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(lastWords.Milliseconds()))
+	}
 }
 
 // keepRuns copies the logs out of the directories of the runs. A run may end
