@@ -32,6 +32,9 @@ const (
 	ReasonWaitingForSecret = "WaitingForSecret"
 	// ReasonWaitingForWorkspace: another WorkspaceTemplateApply is not ready yet.
 	ReasonWaitingForWorkspace = "WaitingForWorkspace"
+	// ReasonDependencyCycle: applies wait for each other, so that none of them can
+	// be the first. Take one of the references away.
+	ReasonDependencyCycle = "DependencyCycle"
 	// ReasonReadFailed: the API server refused a read. It is tried again.
 	ReasonReadFailed = "ReadFailed"
 )
@@ -147,22 +150,10 @@ func (r *Reconciler) waitForOthers(ctx context.Context, workspace *infrav1.Works
 			return true, phase.Fail(ReasonReadFailed, fmt.Errorf("reading WorkspaceTemplateApply %s: %w", name, err))
 		}
 		if !conditions.IsTrue(other, infrav1.ReadyCondition) {
-			return true, phase.Wait(ReasonWaitingForWorkspace, fmt.Sprintf("WorkspaceTemplateApply %s is not ready yet", name), 0)
+			return true, r.waitFor(ctx, workspace, name)
 		}
 	}
 	return false, phase.Outcome{}
-}
-
-// dependencies are the names of the applies that a workspace waits for.
-func dependencies(workspace *infrav1.WorkspaceTemplateApply) []string {
-	var names []string
-	for _, source := range workspace.Spec.VariablesFrom {
-		names = append(names, source.ApplyRef)
-	}
-	for _, reference := range workspace.Spec.WaitForWorkspaces {
-		names = append(names, reference.Name)
-	}
-	return names
 }
 
 // outputsOfOthers returns the outputs of the applies in variablesFrom; later

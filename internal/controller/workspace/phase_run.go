@@ -24,6 +24,9 @@ const (
 	ReasonRefreshing = "Refreshing"
 	// ReasonDestroying: a run is destroying the infrastructure. Its end wakes us.
 	ReasonDestroying = "Destroying"
+	// ReasonWaitingForDependents: other applies depend on this one, and are to be
+	// destroyed before it. Their end wakes us.
+	ReasonWaitingForDependents = "WaitingForDependents"
 	// ReasonInputsNotResolved: it is not known what is wanted; see the condition
 	// InputsResolved.
 	ReasonInputsNotResolved = "InputsNotResolved"

@@ -90,6 +90,7 @@ func (r *Reconciler) phases(workspace *infrav1.WorkspaceTemplateApply) []phase.P
 	if !workspace.DeletionTimestamp.IsZero() {
 		return []phase.Phase[*scope]{
 			resolve,
+			{Name: "awaitDependents", Condition: infrav1.AppliedCondition, Run: r.awaitDependents},
 			{Name: "destroy", Condition: infrav1.AppliedCondition, Run: r.destroy},
 		}
 	}

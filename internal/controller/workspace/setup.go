@@ -39,6 +39,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr manager.Manager, 
 		Owns(&infrav1.WorkspaceRun{}).
 		Watches(&infrav1.WorkspaceTemplate{}, handler.EnqueueRequestsFromMapFunc(r.ofTemplate)).
 		Watches(&infrav1.WorkspaceTemplateApply{}, handler.EnqueueRequestsFromMapFunc(r.ofDependency)).
+		Watches(&infrav1.WorkspaceTemplateApply{}, handler.EnqueueRequestsFromMapFunc(ofDependent)).
 		Watches(&clusterv1.Cluster{}, handler.EnqueueRequestsFromMapFunc(r.ofCluster),
 			builder.WithPredicates(predicates.ClusterPausedTransitions(mgr.GetScheme(), mgr.GetLogger()))).
 		WatchesMetadata(&corev1.Secret{}, owner, changed).
@@ -78,6 +79,16 @@ func (r *Reconciler) ofTemplate(ctx context.Context, template client.Object) []r
 // ofDependency returns the workspaces that wait for another.
 func (r *Reconciler) ofDependency(ctx context.Context, other client.Object) []reconcile.Request {
 	return r.matching(ctx, client.MatchingFields{byDependency: other.GetName()}, client.InNamespace(other.GetNamespace()))
+}
+
+// ofDependent returns what a workspace waits for, or did before it was changed: it
+// may be waiting to be destroyed. (Of a change, both versions come here.)
+func ofDependent(_ context.Context, dependent client.Object) []reconcile.Request {
+	var requests []reconcile.Request
+	for _, name := range dependencies(dependent.(*infrav1.WorkspaceTemplateApply)) {
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: dependent.GetNamespace(), Name: name}})
+	}
+	return requests
 }
 
 // ofCluster returns the workspaces of a Cluster: they are paused with it.
