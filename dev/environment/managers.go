@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 )
 
 // ManagerOptions say in what one of several managers differs from the one of
@@ -24,6 +25,18 @@ type ManagerOptions struct {
 // Manager is one of several managers. What becomes of it is no matter of
 // Failed, and whatever is left of it ends with the environment.
 type Manager struct{ process *process }
+
+// BuildManager builds another manager beside capt-runner, and returns its path. The
+// package is named as the go command does, from the checkout.
+func (e *Environment) BuildManager(ctx context.Context, pkg string) (string, error) {
+	path := e.path("bin", "manager-of-a-test")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
+	cmd.Dir, cmd.Env = e.Programs.Checkout(), append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, output)
+	}
+	return path, nil
+}
 
 // RunManager starts one more manager beside those that run, and does not wait
 // until it is ready: where the API server refuses, it may never be.

@@ -88,7 +88,7 @@ func (m *managers) start(ctx context.Context, s *seat) (*environment.Manager, er
 	defer m.starting.Unlock()
 	return m.w.env.RunManager(context.WithoutCancel(ctx), environment.ManagerOptions{
 		Name: s.name, Program: m.w.manager, Kubeconfig: m.w.frontKubeconfig(),
-		Variables: []string{"CAPT_CHAOS_CLOCK=" + s.clock},
+		Variables: []string{"CAPT_TEST_CLOCK=" + s.clock},
 	})
 }
 

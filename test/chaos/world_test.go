@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -73,7 +72,8 @@ func newWorld(t *testing.T) *world {
 	})
 	w.client = w.env.Client
 	w.planes = newPlanes(w.settings.planes)
-	w.buildManager()
+	w.manager, err = w.env.BuildManager(w.ctx, "./test/clock/manager")
+	w.Expect(err).NotTo(HaveOccurred())
 	w.startProxies()
 	w.makeNamespace()
 	return w
@@ -82,16 +82,6 @@ func newWorld(t *testing.T) *world {
 // say tells whoever waits what happens.
 func (w *world) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%6.1f s  %s\n", time.Since(w.started).Seconds(), fmt.Sprintf(format, args...))
-}
-
-// buildManager builds the manager beside CAPT's runner.
-func (w *world) buildManager() {
-	w.manager = filepath.Join(w.env.Root, "bin", "chaos-manager")
-	cmd := exec.CommandContext(w.ctx, "go", "build", "-o", w.manager, "./test/chaos/manager")
-	cmd.Dir = w.env.Programs.Checkout()
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output, err := cmd.CombinedOutput()
-	w.Expect(err).NotTo(HaveOccurred(), string(output))
 }
 
 // startProxies starts the two faulty API servers, without faults yet.

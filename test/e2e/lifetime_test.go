@@ -18,12 +18,13 @@ import (
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 )
 
-// shortModule makes a real cluster whose credentials live for two minutes, and
-// gives the token as part of its outputs.
-var shortModule = strings.NewReplacer(
-	"  kubernetes_version = var.kubernetes_version\n", "  credential_ttl = \"2m\"\n",
-	"output \"kubeconfig\" {\n  value     = localkube_cluster.this.kubeconfig", "output \"token\" {\n  value     = localkube_cluster.this.token",
-).Replace(localkubeModule) + `
+// shortModule makes a real cluster whose credentials live for so long, and gives
+// the token as part of its outputs.
+func shortModule(life time.Duration) string {
+	return strings.NewReplacer(
+		"  kubernetes_version = var.kubernetes_version\n", fmt.Sprintf("  credential_ttl = %q\n", life),
+		"output \"kubeconfig\" {\n  value     = localkube_cluster.this.kubeconfig", "output \"token\" {\n  value     = localkube_cluster.this.token",
+	).Replace(localkubeModule) + `
 output "endpoint" {
   value = localkube_cluster.this.endpoint
 }
@@ -32,11 +33,12 @@ output "cluster_ca_certificate" {
   value = localkube_cluster.this.cluster_ca_certificate
 }
 `
+}
 
-func (s *sandbox) shortParts() *parts {
+func (s *sandbox) shortParts(life time.Duration) *parts {
 	s.Helper()
 	p := s.localkubeParts()
-	p.module().Module = shortModule
+	p.module().Module = shortModule(life)
 	p.plane.Spec.Kubeconfig = &controlplanev1.KubeconfigSpec{Credential: controlplanev1.CredentialOutputs}
 	return p
 }
@@ -65,26 +67,32 @@ func (s *sandbox) use(c *consumer) error {
 	return err
 }
 
-func TestNoClientFailsWhileCredentialsChange(t *testing.T) {
-	t.Parallel()
-	s := newSandbox(t)
-	p := s.shortParts()
-	s.start(p)
-	s.awaitReady(p)
-	consumers := []*consumer{{every: 0}, {every: 20 * time.Second}, {every: 45 * time.Second}}
-	end := time.After(150 * time.Second)
+// keepUsing has the consumers use the cluster for a while, without one failure.
+func (s *sandbox) keepUsing(consumers []*consumer, length time.Duration) {
+	s.Helper()
+	end := time.After(length)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	for running := true; running; {
+	for {
 		for _, c := range consumers {
 			s.Expect(s.use(c)).To(Succeed(), "after %d requests and %d versions of the Secret", c.used, c.seen)
 		}
 		select {
 		case <-tick.C:
 		case <-end:
-			running = false
+			return
 		}
 	}
+}
+
+func TestNoClientFailsWhileCredentialsChange(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	p := s.shortParts(2 * time.Minute)
+	s.start(p)
+	s.awaitReady(p)
+	consumers := []*consumer{{every: 0}, {every: 20 * time.Second}, {every: 45 * time.Second}}
+	s.keepUsing(consumers, 150*time.Second)
 	for _, c := range consumers {
 		s.Expect(c.seen).To(BeNumerically(">=", 3), "credentials of two minutes are renewed each minute")
 		s.Expect(c.seen).To(BeNumerically("<=", 6), "and not without need")
@@ -97,7 +105,7 @@ func TestNoClientFailsWhileCredentialsChange(t *testing.T) {
 
 func TestTheManagerIsDownPastTheEndOfACredential(t *testing.T) {
 	s := newSandbox(t)
-	p := s.shortParts()
+	p := s.shortParts(2 * time.Minute)
 	s.start(p)
 	s.awaitReady(p)
 	id := s.outputs(p)["id"]

@@ -1,4 +1,4 @@
-// Command manager is CAPT's manager with a clock that the chaos test sets: it
+// Command manager is CAPT's manager with a clock that a test sets: it
 // is the real time and what a file says, a duration such as -12m, read each
 // time that somebody asks. Everything else is the very same.
 package main
@@ -15,7 +15,7 @@ import (
 )
 
 // offsetVariable is the environment variable with the path of the file.
-const offsetVariable = "CAPT_CHAOS_CLOCK"
+const offsetVariable = "CAPT_TEST_CLOCK"
 
 func main() {
 	options := manager.NewOptions()
