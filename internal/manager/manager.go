@@ -107,7 +107,7 @@ func setup(ctx context.Context, mgr manager.Manager, options *Options, clock clo
 	}
 	concurrency := controller.Options{MaxConcurrentReconciles: options.concurrency}
 	return errors.Join(
-		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock, Reporter: reporter("workspacerun")}).
+		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock, Limits: options.limits, Reporter: reporter("workspacerun")}).
 			SetupWithManager(mgr, concurrency),
 		(&workspace.Reconciler{Client: c, Live: live, Engine: &opentofu.Engine{Client: c, Live: live, Now: clock.Now}, Reporter: reporter("workspacetemplateapply")}).
 			SetupWithManager(ctx, mgr, concurrency),

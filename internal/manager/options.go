@@ -11,6 +11,7 @@ import (
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
+	"github.com/captproject/capt/internal/controller/run"
 	"github.com/captproject/capt/internal/engine/opentofu/process"
 )
 
@@ -22,6 +23,7 @@ type Options struct {
 	leaderElectionNamespace string
 	namespace               string
 	concurrency             int
+	limits                  run.Limits
 
 	runner         string
 	tofu           string
@@ -38,6 +40,7 @@ func NewOptions() *Options {
 		metricsAddress: "0",
 		healthAddress:  "127.0.0.1:9440",
 		concurrency:    10,
+		limits:         run.Limits{Total: 20},
 		runner:         beside("capt-runner"),
 		tofu:           "tofu",
 		workDir:        "/var/lib/capt/runs",
@@ -62,6 +65,8 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", o.leaderElectionNamespace, "Namespace of the Lease for --leader-elect; by default the one that the manager runs in.")
 	flags.StringVar(&o.namespace, "namespace", o.namespace, "Namespace to look after; by default all.")
 	flags.IntVar(&o.concurrency, "concurrency", o.concurrency, "Objects of a kind that are reconciled at a time.")
+	flags.IntVar(&o.limits.Total, "max-runs", o.limits.Total, "Runs that are carried out at once; 0 is no limit. Others wait in a queue, in which deletions go first.")
+	flags.IntVar(&o.limits.PerNamespace, "max-runs-per-namespace", o.limits.PerNamespace, "Runs of one namespace that are carried out at once; 0 is no limit.")
 	flags.StringVar(&o.runner, "runner", o.runner, "Path of capt-runner.")
 	flags.StringVar(&o.tofu, "tofu", o.tofu, "Path of OpenTofu, or its name in PATH.")
 	flags.StringVar(&o.providerMirror, "provider-mirror", o.providerMirror, "Directory of unpacked provider plugins; providers then come from nowhere else. By default they come from their registries.")
@@ -80,6 +85,9 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 func (o *Options) complete() error {
 	if o.concurrency < 1 {
 		return fmt.Errorf("--concurrency is %d; it must be at least 1", o.concurrency)
+	}
+	if o.limits.Total < 0 || o.limits.PerNamespace < 0 {
+		return fmt.Errorf("--max-runs is %d and --max-runs-per-namespace %d; neither may be less than 0", o.limits.Total, o.limits.PerNamespace)
 	}
 	var err error
 	if o.tofu, err = exec.LookPath(o.tofu); err != nil {

@@ -20,7 +20,7 @@ const (
 type RunPhase string
 
 const (
-	// RunPending has not been started.
+	// RunPending waits for its turn.
 	RunPending RunPhase = "Pending"
 	// RunRunning has been started.
 	RunRunning RunPhase = "Running"
@@ -195,6 +195,9 @@ func (r *WorkspaceRun) Ended() bool {
 	}
 	return false
 }
+
+// Begun tells whether the run is, or was, carried out.
+func (r *WorkspaceRun) Begun() bool { return r.Status.Phase != "" && r.Status.Phase != RunPending }
 
 // WorkspaceRunList is a list of WorkspaceRuns.
 //

@@ -30,6 +30,10 @@ type Reconciler struct {
 	Executor opentofu.Executor
 	Clock    clock.PassiveClock
 	Reporter phase.Reporter
+	// Limits are how many runs are carried out at once.
+	Limits Limits
+
+	queue queue
 }
 
 // scope is what the phases of one reconcile share.
@@ -73,6 +77,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 		}
 	}()
 	return phase.Run(ctx, r.Reporter, run, &scope{run: run}, []phase.Phase[*scope]{
+		{Name: "takeTurn", Condition: infrav1.SucceededCondition, Run: r.takeTurn},
 		{Name: "execute", Condition: infrav1.SucceededCondition, Run: r.execute},
 	})
 }

@@ -11,12 +11,14 @@ import (
 )
 
 // SetupWithManager has the manager run the reconciler: when a run is new or
-// changed, and when its executor says that it has ended.
+// changed, when its executor says that it has ended, and when another has ended
+// that it waits for.
 func (r *Reconciler) SetupWithManager(mgr manager.Manager, options controller.Options) error {
 	ended := source.TypedChannel(r.Executor.Ended(), &handler.TypedEnqueueRequestForObject[*infrav1.WorkspaceRun]{})
 	return builder.ControllerManagedBy(mgr).
 		Named("workspacerun").
 		For(&infrav1.WorkspaceRun{}).
+		Watches(&infrav1.WorkspaceRun{}, handler.EnqueueRequestsFromMapFunc(r.next)).
 		WatchesRawSource(ended).
 		WithOptions(options).
 		Complete(r)

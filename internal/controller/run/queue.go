@@ -1,0 +1,148 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/phase"
+)
+
+// ReasonQueued: as many runs as may be are under way. The end of one wakes us.
+const ReasonQueued = "Queued"
+
+// Limits are how many runs are carried out at once; 0 is no limit.
+type Limits struct {
+	// Total is the limit for all, PerNamespace the one for each namespace.
+	Total, PerNamespace int
+}
+
+// told is the last position in the queue that is told exactly. Who is further
+// behind need not be told of every run that ends.
+const told = 10
+
+// order is what goes first: somebody waits for a deletion.
+var order = map[infrav1.Operation]int{infrav1.OperationDestroy: -1}
+
+// queue knows which runs have begun, before the cache does.
+type queue struct {
+	mu    sync.Mutex
+	begun map[types.UID]bool
+}
+
+// takeTurn has a run wait until it may begin. One that has is not held up, nor one
+// that was deleted, which does not begin any more.
+func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
+	if s.run.Begun() || !s.run.DeletionTimestamp.IsZero() {
+		return phase.Done()
+	}
+	r.queue.mu.Lock()
+	defer r.queue.mu.Unlock()
+	runs, err := r.unended(ctx)
+	if err != nil {
+		return phase.Fail(ReasonNotStarted, err)
+	}
+	position := r.Limits.positions(runs)[s.run.UID]
+	if position == 0 {
+		if r.queue.begun == nil {
+			r.queue.begun = map[types.UID]bool{}
+		}
+		r.queue.begun[s.run.UID] = true
+		return phase.Done()
+	}
+	s.run.Status.Phase = infrav1.RunPending
+	return phase.Wait(ReasonQueued, queued(position), 0)
+}
+
+func queued(position int) string {
+	if position > told {
+		return fmt.Sprintf("it waits for its turn, with more than %d runs before it", told)
+	}
+	return fmt.Sprintf("it waits for its turn: number %d in the queue", position)
+}
+
+// unended are the runs of the cache that have not ended, those that have begun
+// marked as such.
+func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error) {
+	list := &infrav1.WorkspaceRunList{}
+	// There are many that have ended. The phase is set in a copy all the same.
+	if err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing WorkspaceRuns: %w", err)
+	}
+	runs := slices.DeleteFunc(list.Items, func(run infrav1.WorkspaceRun) bool { return run.Ended() })
+	known := map[types.UID]bool{}
+	for i := range runs {
+		known[runs[i].UID] = true
+		if r.queue.begun[runs[i].UID] {
+			runs[i].Status.Phase = infrav1.RunRunning
+		}
+	}
+	for uid := range r.queue.begun {
+		if !known[uid] {
+			delete(r.queue.begun, uid)
+		}
+	}
+	return runs, nil
+}
+
+// positions are the places in the queue, from 1 on, of the runs that may not begin
+// yet; 0 may. A run that its namespace holds up holds up nobody of another.
+func (l Limits) positions(runs []infrav1.WorkspaceRun) map[types.UID]int {
+	runs = slices.SortedFunc(slices.Values(runs), before)
+	positions := map[types.UID]int{}
+	total, waiting, inNamespace := 0, 0, map[string]int{}
+	for i := range runs {
+		run := &runs[i]
+		full := l.Total > 0 && total >= l.Total || l.PerNamespace > 0 && inNamespace[run.Namespace] >= l.PerNamespace
+		if full && !run.Begun() {
+			waiting++
+			positions[run.UID] = waiting
+			continue
+		}
+		total++
+		inNamespace[run.Namespace]++
+	}
+	return positions
+}
+
+// before orders runs: those that have begun, then by what they do, then by age.
+func before(a, b infrav1.WorkspaceRun) int {
+	begun := map[bool]int{true: 0, false: 1}
+	return cmp.Or(
+		cmp.Compare(begun[a.Begun()], begun[b.Begun()]),
+		cmp.Compare(order[a.Spec.Operation], order[b.Spec.Operation]),
+		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name),
+	)
+}
+
+// next returns the runs to look at when one has ended: who may begin now, and who
+// has to be told another position.
+func (r *Reconciler) next(ctx context.Context, ended client.Object) []reconcile.Request {
+	if run := ended.(*infrav1.WorkspaceRun); !run.Ended() && run.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	r.queue.mu.Lock()
+	defer r.queue.mu.Unlock()
+	runs, err := r.unended(ctx)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Runs that wait are not woken")
+		return nil
+	}
+	positions := r.Limits.positions(runs)
+	var requests []reconcile.Request
+	for i := range runs {
+		if run := &runs[i]; !run.Begun() && positions[run.UID] <= told {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(run)})
+		}
+	}
+	return requests
+}

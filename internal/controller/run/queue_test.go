@@ -1,0 +1,137 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine/opentofu"
+)
+
+func TestPositions(t *testing.T) {
+	// In the order of their making.
+	var runs []infrav1.WorkspaceRun
+	make := func(name, namespace string, operation infrav1.Operation, phase infrav1.RunPhase) {
+		run := infrav1.WorkspaceRun{ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: name, UID: types.UID(name),
+			CreationTimestamp: metav1.NewTime(noon.Add(time.Duration(len(runs)) * time.Second)),
+		}}
+		run.Spec.Operation, run.Status.Phase = operation, phase
+		runs = append(runs, run)
+	}
+	make("a1", "a", infrav1.OperationApply, "")
+	make("a2", "a", infrav1.OperationApply, infrav1.RunPending)
+	make("a3", "a", infrav1.OperationApply, infrav1.RunRunning)
+	make("b1", "b", infrav1.OperationApply, "")
+	make("b2", "b", infrav1.OperationDestroy, "")
+	for name, tt := range map[string]struct {
+		limits Limits
+		want   map[types.UID]int
+	}{
+		"no limits":                   {Limits{}, map[types.UID]int{}},
+		"one":                         {Limits{Total: 1}, map[types.UID]int{"b2": 1, "a1": 2, "a2": 3, "b1": 4}},
+		"two":                         {Limits{Total: 2}, map[types.UID]int{"a1": 1, "a2": 2, "b1": 3}},
+		"enough":                      {Limits{Total: 5}, map[types.UID]int{}},
+		"one of each namespace":       {Limits{PerNamespace: 1}, map[types.UID]int{"a1": 1, "a2": 2, "b1": 3}},
+		"another does not wait for a": {Limits{Total: 3, PerNamespace: 2}, map[types.UID]int{"a2": 1, "b1": 2}},
+		"the two of b":                {Limits{Total: 4, PerNamespace: 2}, map[types.UID]int{"a2": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(tt.limits.positions(runs)).To(Equal(tt.want))
+		})
+	}
+}
+
+func (w *world) make(name string, operation infrav1.Operation) {
+	w.t.Helper()
+	w.Expect(env.Client.Create(context.Background(), &infrav1.WorkspaceRun{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name, Finalizers: []string{Finalizer}},
+		Spec: infrav1.WorkspaceRunSpec{
+			ApplyName: name, Operation: operation, Attempt: 1,
+			InputsRef: infrav1.InputsReference{Name: "i", Digest: strings.Repeat("a", 64)},
+		},
+	})).To(Succeed())
+}
+
+// look reconciles a run and tells how it stands.
+func (w *world) look(name string) string {
+	w.t.Helper()
+	key := w.key()
+	key.Name = name
+	_, err := w.reconciler.Reconcile(context.Background(), reconcile.Request{NamespacedName: key})
+	w.Expect(err).NotTo(HaveOccurred())
+	run := &infrav1.WorkspaceRun{}
+	w.Expect(env.Client.Get(context.Background(), key, run)).To(Succeed())
+	return fmt.Sprintf("%s %s", run.Status.Phase, run.Status.Conditions[0].Message)
+}
+
+func TestARunWaitsForItsTurn(t *testing.T) {
+	w := newWorld(t)
+	w.reconciler.Limits = Limits{PerNamespace: 1} // other tests have namespaces of their own
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
+	w.make("apply", infrav1.OperationApply)
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+	w.make("destroy", infrav1.OperationDestroy)
+	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn: number 2 in the queue"))
+	w.Expect(w.executor.ensured).To(Equal(1))
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
+
+	w.executor.execution = lost
+	w.Expect(w.look("w-1")).To(HavePrefix("Lost"))
+	ended := w.run()
+	var names []string
+	for _, request := range w.reconciler.next(context.Background(), ended) {
+		if request.Namespace == w.namespace {
+			names = append(names, request.Name)
+		}
+	}
+	w.Expect(names).To(ConsistOf("apply", "destroy"))
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("destroy")).To(HavePrefix("Running"))
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+}
+
+// lost is a run whose runner was killed.
+var lost = opentofu.Execution{State: opentofu.ExecutionLost, Message: "it was killed"}
+
+func TestARunThatBeginsCountsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.reconciler.Limits = Limits{PerNamespace: 1}
+	stale := w.run()
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
+	w.make("a", infrav1.OperationDestroy)
+	// A cache that has not seen yet that it has begun.
+	fresh := w.run()
+	fresh.Status = stale.Status
+	w.Expect(env.Client.Status().Update(context.Background(), fresh)).To(Succeed())
+	w.Expect(w.look("a")).To(HavePrefix("Pending"), "though it would go first")
+}
+
+func TestADeletedRunDoesNotWait(t *testing.T) {
+	w := newWorld(t)
+	w.reconciler.Limits = Limits{PerNamespace: 1}
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
+	w.make("gone", infrav1.OperationApply)
+	run := &infrav1.WorkspaceRun{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "gone"}}
+	w.Expect(env.Client.Delete(context.Background(), run)).To(Succeed())
+	w.executor.execution = lost
+	w.Expect(w.look("gone")).To(HavePrefix("Lost"))
+}
+
+func TestHowThePositionIsTold(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(queued(10)).To(HaveSuffix("number 10 in the queue"))
+	g.Expect(queued(11)).To(Equal(queued(5000)), "who is far behind is not told of every run that ends")
+}
