@@ -45,7 +45,7 @@ const (
 func Ownership(existing, desired *corev1.Secret, owner metav1.Object) Verdict {
 	controller := metav1.GetControllerOf(existing)
 	switch {
-	case belongsToAnotherCluster(existing, desired):
+	case belongsToAnotherCluster(existing, desired) && !ownedBy(existing, owner):
 		return NameTaken
 	case hasKey(existing.Annotations, UserProvidedAnnotation):
 		return UserProvided

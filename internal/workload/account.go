@@ -144,10 +144,31 @@ func (a Account) token(ctx context.Context, c client.Client) (string, error) {
 	return request.Status.Token, nil
 }
 
-// check asks, as the account, whether it may make tokens of itself. Every account
+// goodToken is a token that the server takes, with which the account may do what
+// it is for. Not every server takes what it makes: a gateway may know tokens of its
+// own only.
+func (a Account) goodToken(ctx context.Context, c *connection) (string, error) {
+	token, err := a.token(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	own, err := c.as(token)
+	if err != nil {
+		return "", err
+	}
+	defer own.close()
+	if _, err = own.whoAmI(ctx); apierrors.IsUnauthorized(err) {
+		return "", NewError(ReasonTokenRefused)
+	} else if err != nil {
+		return "", err
+	}
+	return token, a.mayRenew(ctx, own)
+}
+
+// mayRenew asks, as the account, whether it may make tokens of itself. Every account
 // may, an administrator's by its ClusterRoleBinding: if not, somebody has taken
 // its rights away.
-func (a Account) check(ctx context.Context, c *connection) error {
+func (a Account) mayRenew(ctx context.Context, c *connection) error {
 	may, err := c.may(ctx, authorizationv1.ResourceAttributes{
 		Verb: "create", Resource: "serviceaccounts", Subresource: "token", Namespace: accountNamespace, Name: a.Name(),
 	})

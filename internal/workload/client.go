@@ -57,16 +57,29 @@ func mapper() meta.RESTMapper {
 // connection is a client of one API server.
 type connection struct {
 	client.Client
+	config    *rest.Config
 	discovery *discovery.DiscoveryClient
 	http      *http.Client
 }
 
-// connect makes a client; nothing is sent yet. It is to be closed.
+// connect makes a client for a kubeconfig; nothing is sent yet. It is to be closed.
 func connect(kubeconfig []byte) (*connection, error) {
 	config, err := clientcmd.RESTConfigFromKubeConfig(kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading a kubeconfig of our own: %w", err)
 	}
+	return dial(config)
+}
+
+// as makes a client for the same server with a token. It is to be closed.
+func (c *connection) as(token string) (*connection, error) {
+	config := rest.AnonymousClientConfig(c.config)
+	config.BearerToken = token
+	return dial(config)
+}
+
+func dial(config *rest.Config) (c *connection, err error) {
+	c = &connection{config: rest.CopyConfig(config)}
 	config.Timeout = patience
 	config.QPS = -1
 	config.UserAgent = "capt-manager"
@@ -74,7 +87,6 @@ func connect(kubeconfig []byte) (*connection, error) {
 	// forgets nothing: every credential would stay in it.
 	config.Proxy = http.ProxyFromEnvironment
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return limited{next} })
-	c := &connection{}
 	if c.http, err = httpClient(config); err != nil {
 		return nil, err
 	}

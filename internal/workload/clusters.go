@@ -20,6 +20,9 @@ type Clusters struct {
 
 	mu        sync.Mutex
 	questions map[question]*state
+	// asking counts the questions that are being asked, with those that nobody
+	// waits for any more.
+	asking map[question]int
 }
 
 // question is what is asked for an owner.
@@ -68,6 +71,7 @@ func New(clock clock.PassiveClock) *Clusters {
 		clock:     clock,
 		answered:  make(chan event.TypedGenericEvent[types.NamespacedName]),
 		questions: map[question]*state{},
+		asking:    map[question]int{},
 	}
 }
 
@@ -85,7 +89,7 @@ func (c *Clusters) Verify(owner types.NamespacedName, kubeconfig []byte, since t
 				return Answer{}, err
 			}
 			if account := (Account{ControlPlane: owner}); answer.User == account.User() {
-				if err := account.check(ctx, c); err != nil {
+				if err := account.mayRenew(ctx, c); err != nil {
 					return Answer{}, err
 				}
 			}
@@ -103,12 +107,12 @@ type Credentials struct {
 	Own, Module []byte
 }
 
-func (c Credentials) digest() string { return digest(c.Own) + digest(c.Module) }
-
-// Issue asks for a token of an account, which is made if need be. An answer is
-// returned like that of Verify: the same token, until another is asked for.
+// Issue asks for a token of an account, which is made if need be. The token has
+// been tried. An answer is returned like that of Verify: the same token, until
+// another is asked for. Another credential of the module is another question; the
+// token of the account is another each time.
 func (c *Clusters) Issue(account Account, credentials Credentials, since time.Time) Answer {
-	about := fmt.Sprint(account) + credentials.digest()
+	about := fmt.Sprint(account) + digest(credentials.Module)
 	return c.ask(question{account.ControlPlane, issuing}, about, since, func(ctx context.Context) (Answer, error) {
 		token, err := issue(ctx, account, credentials)
 		return Answer{Token: token}, err
@@ -121,18 +125,23 @@ func issue(ctx context.Context, account Account, credentials Credentials) (strin
 			if err := account.ensure(ctx, c); err != nil {
 				return "", err
 			}
-			return account.token(ctx, c)
+			return account.goodToken(ctx, c)
 		})
 		if err == nil || !refused(err) || credentials.Own == nil {
 			return token, err
 		}
 	}
-	return with(credentials.Own, func(c *connection) (string, error) { return account.token(ctx, c) })
+	return with(credentials.Own, func(c *connection) (string, error) { return account.goodToken(ctx, c) })
 }
 
-// Remove asks for everything that was made for an account to be deleted.
+// Remove asks for everything that was made for an account to be deleted, when
+// nothing is being made any more.
 func (c *Clusters) Remove(account Account, credentials Credentials, since time.Time) Answer {
-	return c.ask(question{account.ControlPlane, removing}, credentials.digest(), since, func(ctx context.Context) (Answer, error) {
+	if c.running(question{account.ControlPlane, issuing}) {
+		return Answer{} // its end wakes the owner
+	}
+	about := digest(credentials.Own) + digest(credentials.Module)
+	return c.ask(question{account.ControlPlane, removing}, about, since, func(ctx context.Context) (Answer, error) {
 		remove := func(c *connection) (Answer, error) { return Answer{}, account.remove(ctx, c) }
 		if credentials.Module != nil {
 			answer, err := with(credentials.Module, remove)
@@ -181,13 +190,14 @@ func (c *Clusters) ask(key question, about string, since time.Time, put func(con
 	isOld := s.last.At.Before(since) || !since.IsZero() && s.last.At.After(c.clock.Now())
 	if !s.pending && (s.last.At.IsZero() || isOld) {
 		s.pending = true
-		go c.put(key.owner, s, put)
+		c.asking[key]++
+		go c.put(key, s, put)
 	}
 	return s.last
 }
 
 // put puts the question and keeps the answer.
-func (c *Clusters) put(owner types.NamespacedName, s *state, put func(context.Context) (Answer, error)) {
+func (c *Clusters) put(key question, s *state, put func(context.Context) (Answer, error)) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	answer, err := put(ctx)
@@ -198,8 +208,18 @@ func (c *Clusters) put(owner types.NamespacedName, s *state, put func(context.Co
 	}
 	answer.At = c.clock.Now()
 	s.last, s.pending = answer, false
+	if c.asking[key]--; c.asking[key] == 0 {
+		delete(c.asking, key)
+	}
 	c.mu.Unlock()
-	c.answered <- event.TypedGenericEvent[types.NamespacedName]{Object: owner}
+	c.answered <- event.TypedGenericEvent[types.NamespacedName]{Object: key.owner}
+}
+
+// running tells whether a question is being asked.
+func (c *Clusters) running(key question) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asking[key] > 0
 }
 
 func digest(text []byte) string { return fmt.Sprintf("%x", sha256.Sum256(text)) }

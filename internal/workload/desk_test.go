@@ -47,6 +47,8 @@ func (d *desk) account(role string) Account {
 	return Account{ControlPlane: d.owner, ClusterRole: role, Lifetime: time.Hour}
 }
 
+// issue asks anew.
 func (d *desk) issue(account Account, credentials Credentials) Answer {
+	d.clusters.Forget(account.ControlPlane)
 	return d.answer(func() Answer { return d.clusters.Issue(account, credentials, time.Time{}) })
 }

@@ -30,6 +30,10 @@ const (
 	// ReasonAccountIncomplete: the ServiceAccount in the workload cluster has lost
 	// its rights. They are given back with the module's credential.
 	ReasonAccountIncomplete = "AccountIncomplete"
+	// ReasonTokenRefused: the API server makes a token of a ServiceAccount and then
+	// refuses it, as a gateway does that takes its own tokens only. Set
+	// spec.kubeconfig.credential to Outputs.
+	ReasonTokenRefused = "TokenRefused"
 	// ReasonServerFailed: the API server answered with an error.
 	ReasonServerFailed = "ServerFailed"
 )
@@ -51,6 +55,7 @@ var messages = map[string]string{
 	ReasonCredentialForbidden:      "the API server knows the credential, which may not do what is needed: ask who it is, or make a ServiceAccount in kube-system with its binding and tokens; let the module give an administrator's, or set spec.kubeconfig.credential to Outputs",
 	ReasonAccountNotOurs:           "something in the workload cluster has the name of an object that is needed, and is not CAPT's; delete it there",
 	ReasonAccountIncomplete:        "the ServiceAccount in the workload cluster has lost its rights; they are given back with the module's credential, if that is good",
+	ReasonTokenRefused:             "the API server makes a token of a ServiceAccount and refuses it, as a gateway does that takes its own tokens only; set spec.kubeconfig.credential to Outputs",
 	ReasonServerFailed:             "the API server answers with an error; see its log",
 }
 

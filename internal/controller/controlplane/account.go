@@ -39,10 +39,14 @@ func (r *Reconciler) useAccount(ctx context.Context, s *scope) phase.Outcome {
 	if !s.accountNoted() {
 		return s.awaitToken(own)
 	}
-	answer, again := r.issue(s, credentials)
+	var renewed *kubeconfig.Kubeconfig
+	if !deleted {
+		renewed = own
+	}
+	answer, again := r.issue(s, credentials, renewed)
 	if answer.Token != "" {
 		if answer.Err = r.takeToken(s, own, answer.Token); answer.Err == nil {
-			return phase.DoneFor(r.until(s.kubeconfig.HalfLife()))
+			return phase.DoneFor(max(again, r.until(s.kubeconfig.HalfLife())))
 		}
 		again = shortestRenewal
 	}
@@ -55,23 +59,31 @@ func (r *Reconciler) useAccount(ctx context.Context, s *scope) phase.Outcome {
 	return r.doWithoutToken(ctx, s, own, module, answer.Err).Within(again)
 }
 
-// tokensWait is how long a token that was issued waits to be published, by a
-// write that is refused, say. Another one is asked for after that.
-const tokensWait = time.Minute
+// tokensApart is how long no other token is asked for after one was issued. It may
+// wait to be published meanwhile, by a write that is refused, say.
+const tokensApart = time.Minute
 
-// issue asks for a token.
-func (r *Reconciler) issue(s *scope, credentials workload.Credentials) (workload.Answer, time.Duration) {
-	fresh := r.Clock.Now().Add(-tokensWait)
-	answer, again := r.retrying(func(since time.Time) workload.Answer {
-		if since.IsZero() {
-			since = fresh
-		}
-		return r.Clusters.Issue(account(s.plane), credentials, since)
-	})
-	if answer.Err == nil && answer.At.Before(fresh) {
-		answer.Token = "" // another one is on its way
+// issue asks for a token in the place of the one that is published, if that is to
+// be renewed, and returns how long it is until it has to be asked again. The later
+// half of what was left of that at the last answer is for the next: our clock may
+// be so far ahead of the server's that each token is past half of its life.
+func (r *Reconciler) issue(s *scope, credentials workload.Credentials, renewed *kubeconfig.Kubeconfig) (workload.Answer, time.Duration) {
+	ask := func(since time.Time) workload.Answer { return r.Clusters.Issue(account(s.plane), credentials, since) }
+	answer, again := r.retrying(ask)
+	if answer.Err != nil || answer.At.IsZero() {
+		return answer, again
 	}
-	return answer, again
+	apart := tokensApart
+	if renewed != nil && renewed.Expires != nil {
+		apart = max(apart, renewed.Expires.Sub(answer.At)/2)
+	}
+	wait := answer.At.Add(apart).Sub(r.Clock.Now())
+	if wait > 0 && wait <= apart {
+		return answer, wait
+	}
+	ask(r.Clock.Now())
+	answer.Token = "" // another one is on its way
+	return answer, 0
 }
 
 // moduleNow is the module's kubeconfig if there is one that is good at this time;
@@ -171,7 +183,7 @@ func (r *Reconciler) doWithoutToken(ctx context.Context, s *scope, own, module *
 		s.publish(module, controlplanev1.PublishedOutputs)
 	}
 	// Our account may make its own tokens, unless its rights were taken away.
-	refused := hasReason(why, workload.ReasonCredentialRefused) || own != nil && hasReason(why, workload.ReasonCredentialForbidden)
+	refused := reasonOf(why) == workload.ReasonCredentialRefused || own != nil && reasonOf(why) == workload.ReasonCredentialForbidden
 	if s.module == nil || own != nil && !refused {
 		return outcome
 	}

@@ -2,8 +2,10 @@ package controlplane
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"fmt"
+	"net/url"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -437,6 +441,29 @@ func TestTheAccountGoesWithTheControlPlane(t *testing.T) {
 			w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
 		})
 	}
+}
+
+func TestARemovalWaitsForTheOutputs(t *testing.T) {
+	w := newWith(t, nil, jwt("module", noon, time.Hour))
+	w.clusters.token = w.own(noon, 24*time.Hour)
+	w.settle()
+	w.delete(w.secret("c-kubeconfig"))
+	w.delete(w.secret("p-control-plane-kubeconfig"))
+	w.reconciler.Live = refusing(t, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			if key.Name == "p-control-plane-outputs" {
+				return &url.Error{Op: "Get", URL: "https://m", Err: context.DeadlineExceeded}
+			}
+			return c.Get(ctx, key, obj, opts...)
+		}})
+	w.delete(w.plane())
+	_, err := w.tryReconcile()
+	w.Expect(err).To(HaveOccurred())
+	w.Expect(w.condition("Connected")).To(Equal("False PublishFailed"))
+	w.Expect(w.apply().DeletionTimestamp).To(BeNil())
+	w.reconciler.Live = env.Client
+	w.reconcile()
+	w.Expect(w.clusters.removed).To(HaveLen(1))
 }
 
 func TestAClusterThatCannotBeAskedDoesNotHoldUpTheDeletion(t *testing.T) {

@@ -42,7 +42,7 @@ func (m *metrics) init() {
 	m.planes = map[types.NamespacedName]*known{}
 	m.renewals = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "capt_kubeconfig_renewals_total",
-		Help: "Kubeconfigs that were published in the place of another, by credential (Outputs, ServiceAccountToken, UserProvided).",
+		Help: "Kubeconfigs that were published in the place of another, by credential (Outputs, ServiceAccountToken).",
 	}, []string{"credential"})
 	m.failures = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "capt_kubeconfig_failures_total",
@@ -82,12 +82,11 @@ func (m *metrics) observe(s *scope, now time.Time) {
 }
 
 func (k *known) note(s *scope, now time.Time) {
-	k.conflicts = s.conflicts
-	if s.usersErr != nil {
-		k.published = false
+	if s.described {
+		k.conflicts = s.conflicts
 	}
-	if s.kubeconfig != nil {
-		k.published, k.expires = !s.withheld, s.plane.Status.Kubeconfig.ExpirationTime.Time
+	if s.secrets != nil {
+		k.published, k.expires = s.isOut, s.plane.Status.Kubeconfig.ExpirationTime.Time
 	}
 	if s.kubeconfig != nil && conditions.IsTrue(s.plane, controlplanev1.KubeconfigReadyCondition) {
 		k.lastSuccess = now

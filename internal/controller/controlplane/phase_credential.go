@@ -29,10 +29,6 @@ const (
 	ReasonTokenNotRenewed = "TokenNotRenewed"
 )
 
-// repairsApart is how old the published token is when the account gets its rights
-// back and a new one.
-const repairsApart = 10 * time.Minute
-
 // longLife is how long a credential must live to be published as it is.
 const longLife = 7 * 24 * time.Hour
 
@@ -186,9 +182,7 @@ func (r *Reconciler) isRefused(s *scope, kc *kubeconfig.Kubeconfig) bool {
 		return false
 	}
 	answer := r.Clusters.Verify(client.ObjectKeyFromObject(s.plane), value, time.Time{})
-	// Where it is not RBAC that gives the rights, the next token is no better.
-	isOld := kc.Issued.Add(repairsApart).Before(r.Clock.Now())
-	return hasReason(answer.Err, workload.ReasonCredentialRefused) || isOld && hasReason(answer.Err, workload.ReasonAccountIncomplete)
+	return reasonOf(answer.Err) == workload.ReasonCredentialRefused || reasonOf(answer.Err) == workload.ReasonAccountIncomplete
 }
 
 func (r *Reconciler) isStatic(s *scope) bool {

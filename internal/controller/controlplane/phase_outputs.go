@@ -40,7 +40,7 @@ func (r *Reconciler) readOutputs(ctx context.Context, s *scope) phase.Outcome {
 // have a successor.
 func (r *Reconciler) unusable(ctx context.Context, s *scope, why error) phase.Outcome {
 	outcome := r.defective(why, ReasonOutputsNotRead)
-	if !hasReason(why, kubeconfig.ReasonCAExpired) {
+	if reasonOf(why) != kubeconfig.ReasonCAExpired {
 		return outcome
 	}
 	renewal, err := r.renewByModule(ctx, s, true)

@@ -65,7 +65,7 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 	}
 	outcome := phase.Done()
 	var foreign []error
-	for _, secret := range secrets {
+	for i, secret := range secrets {
 		switch verdict, err := r.publish(ctx, s, secret); {
 		case err != nil:
 			return phase.Fail(ReasonPublishFailed, fmt.Errorf("publishing Secret %s: %w", secret.Name, err))
@@ -78,12 +78,13 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 			s.conflicts++
 			outcome = phase.Note(ReasonSecretNameTaken, fmt.Sprintf(
 				"Secret %s is the kubeconfig of another Cluster and was not touched; rename this control plane to have an administrators' Secret", secret.Name))
+		case i == 0:
+			s.renewed = s.publishedDigest != "" && s.publishedDigest != digest(secret.Data[kubeconfig.KubeconfigKey])
 		}
 	}
 	if err := r.deleteUnwanted(ctx, s, secrets); err != nil {
 		return phase.Fail(ReasonPublishFailed, err)
 	}
-	s.renewed = s.publishedDigest != "" && s.publishedDigest != digest(secrets[0].Data[kubeconfig.KubeconfigKey])
 	s.describe(secrets[0].Name)
 	if len(foreign) > 0 {
 		return phase.BlockWith(errors.Join(foreign...), ReasonPublishFailed).Proceed()
@@ -110,9 +111,9 @@ func (r *Reconciler) deleteUnwanted(ctx context.Context, s *scope, published []*
 // describe tells in the status what was published.
 func (s *scope) describe(secretName string) {
 	status := controlplanev1.KubeconfigStatus{SecretName: secretName, Credential: s.credential}
-	if s.module == nil && s.kubeconfig.Opaque {
+	if before := s.plane.Status.Kubeconfig; s.module == nil && s.kubeconfig.Opaque && s.credential == before.Credential && !s.users {
 		// It was the outputs that said when it ends.
-		status.ExpirationTime, status.RenewalTime = s.plane.Status.Kubeconfig.ExpirationTime, s.plane.Status.Kubeconfig.RenewalTime
+		status.ExpirationTime, status.RenewalTime = before.ExpirationTime, before.RenewalTime
 	}
 	if s.kubeconfig.Expires != nil {
 		status.ExpirationTime = metav1.NewTime(s.kubeconfig.Expires.Truncate(time.Second))
@@ -121,6 +122,7 @@ func (s *scope) describe(secretName string) {
 		}
 	}
 	s.plane.Status.Kubeconfig = status
+	s.described, s.isOut = true, !s.withheld
 }
 
 // secretError says why a Secret was not written.

@@ -33,19 +33,21 @@ func (r *Reconciler) readPublished(ctx context.Context, s *scope) phase.Outcome 
 }
 
 func (r *Reconciler) readSecrets(ctx context.Context, s *scope) error {
-	s.secrets = map[string]*corev1.Secret{}
+	secrets := map[string]*corev1.Secret{}
 	for _, name := range kubeconfig.SecretNames(s.cluster.Name, s.plane.Name) {
 		secret := &corev1.Secret{}
 		err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.cluster.Namespace, Name: name}, secret)
 		if err == nil {
-			s.secrets[name] = secret
+			secrets[name] = secret
 		} else if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("reading Secret %s: %w", name, err)
 		}
 	}
+	s.secrets = secrets
 	contract := kubeconfig.SecretName(s.cluster.Name)
 	if s.users = s.verdict(contract) == kubeconfig.UserProvided; s.users {
 		s.published, s.usersErr = r.judgeSecret(s, contract)
+		s.isOut = s.usersErr == nil
 		return nil
 	}
 	for _, believe := range s.beliefs() {
@@ -55,6 +57,7 @@ func (r *Reconciler) readSecrets(ctx context.Context, s *scope) error {
 			}
 			if judged, err := r.judgeSecret(s, name); err == nil {
 				s.published, s.publishedDigest = judged, digest(s.value(name))
+				s.isOut = digest(s.value(contract)) == s.publishedDigest
 				return nil
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/captproject/capt/internal/phase"
 	"github.com/captproject/capt/internal/workload"
@@ -71,8 +71,9 @@ func (r *Reconciler) lastCredentials(ctx context.Context, s *scope) (workload.Cr
 	}
 	r.findWorkspace(ctx, s)
 	if s.apply != nil && s.apply.Status.OutputsSecretName != "" {
-		var api apierrors.APIStatus
-		if err := r.examineOutputs(ctx, s); errors.As(err, &api) && !apierrors.IsNotFound(err) {
+		err := r.examineOutputs(ctx, s)
+		// An error with a reason is about what the outputs are.
+		if client.IgnoreNotFound(err) != nil && reasonOf(err) == "" {
 			return workload.Credentials{}, err
 		}
 	}

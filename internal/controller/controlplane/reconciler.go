@@ -76,6 +76,10 @@ type scope struct {
 	// withheld is set by publishKubeconfig if the contract's Secret is one of
 	// them.
 	withheld bool
+	// isOut tells whether a good kubeconfig is in the contract's Secret; set by
+	// readPublished and publishKubeconfig. described is set by the latter when it has
+	// come to its end.
+	isOut, described bool
 	// answer is set by verify.
 	answer workload.Answer
 }

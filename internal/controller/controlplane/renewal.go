@@ -96,8 +96,11 @@ func retryDelay(failures int) time.Duration {
 	return min(delay, lastRetry)
 }
 
-// hasReason tells whether an error says this reason.
-func hasReason(err error, reason string) bool {
+// reasonOf is the reason that an error says; "" if none.
+func reasonOf(err error) string {
 	var known interface{ Reason() string }
-	return errors.As(err, &known) && known.Reason() == reason
+	if errors.As(err, &known) {
+		return known.Reason()
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
@@ -45,10 +46,7 @@ func TestAnAccountWithoutRightsIsRepaired(t *testing.T) {
 	w.Expect(w.publishedToken()).To(Equal(first))
 
 	w.clusters.incomplete = true
-	w.clusters.token = w.own(noon.Add(5*time.Minute), 24*time.Hour)
-	w.at(5 * time.Minute).reconcile()
-	w.Expect(w.condition("Connected")).To(Equal("False AccountIncomplete"))
-	w.Expect(w.publishedToken()).To(Equal(first), "not without end")
+	w.clusters.token = w.own(noon.Add(11*time.Minute), 24*time.Hour)
 	asked := len(w.clusters.issues)
 	w.at(11 * time.Minute).reconcile()
 	w.Expect(w.clusters.issues[asked].Own).To(BeNil())
@@ -125,6 +123,18 @@ func TestWhereAPublishedTokenComesFromIsNotForgotten(t *testing.T) {
 	w.store(w.apply().Status.OutputsSecretName, with("cluster_ca_certificate", "nonsense"))
 	w.reconcile()
 	w.Expect(w.plane().Status.Kubeconfig.Credential).To(BeEquivalentTo("ServiceAccountToken"))
+}
+
+// The label of a Cluster that would have a Secret of this name.
+func TestALabelDoesNotTakeASecretFromUs(t *testing.T) {
+	w := newPublished(t)
+	secret := w.secret("p-control-plane-kubeconfig")
+	secret.Labels[clusterv1.ClusterNameLabel] = "p-control-plane"
+	secret.Data["value"] = []byte("nonsense")
+	w.update(secret)
+	w.reconcile()
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("True KubeconfigReady"))
+	w.Expect(w.tokenIn(w.secret("p-control-plane-kubeconfig").Data["value"])).To(Equal("hush-hush"))
 }
 
 func TestTheSecretOfACAGoesWithIt(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	"github.com/captproject/capt/internal/kubeconfig"
 )
 
@@ -55,6 +56,22 @@ func TestAUsersKubeconfigIsJudgedAndReported(t *testing.T) {
 	w.delete(w.secret("c-kubeconfig"))
 	w.reconcile()
 	w.expectPublished("hush-hush")
+}
+
+func TestAUsersCredentialHasAnEndOfItsOwn(t *testing.T) {
+	w := newWith(t, nil, jwt("module", noon, time.Hour))
+	w.reconciler.Collector()
+	w.clusters.token = w.own(noon, 24*time.Hour)
+	w.settle()
+	w.Expect(w.plane().Status.Kubeconfig.ExpirationTime).NotTo(BeZero())
+	secret := w.secret("c-kubeconfig")
+	secret.Annotations = map[string]string{kubeconfig.UserProvidedAnnotation: ""}
+	secret.Data["value"] = kubeconfigOf(parts("opaque"))
+	w.update(secret)
+	w.settle()
+	w.Expect(w.plane().Status.Kubeconfig).To(Equal(controlplanev1.KubeconfigStatus{SecretName: "c-kubeconfig", Credential: "UserProvided"}))
+	w.at(25 * time.Hour).reconcile()
+	w.Expect(w.without()).To(BeZero())
 }
 
 func TestASecretIsTakenOver(t *testing.T) {

@@ -149,13 +149,17 @@ func (w *world) has(name string, kind client.Object) bool {
 func (w *world) reconcile() ctrl.Result {
 	w.t.Helper()
 	before := w.note()
-	result, err := w.reconciler.Reconcile(context.Background(), ctrl.Request{NamespacedName: w.key("p")})
+	result, err := w.tryReconcile()
 	w.Expect(err).NotTo(HaveOccurred())
 	if w.note() != before {
-		result, err = w.reconciler.Reconcile(context.Background(), ctrl.Request{NamespacedName: w.key("p")})
+		result, err = w.tryReconcile()
 		w.Expect(err).NotTo(HaveOccurred())
 	}
 	return result
+}
+
+func (w *world) tryReconcile() (ctrl.Result, error) {
+	return w.reconciler.Reconcile(context.Background(), ctrl.Request{NamespacedName: w.key("p")})
 }
 
 func (w *world) note() string {
