@@ -29,7 +29,7 @@ rules:
 `
 
 // startControlPlane starts etcd and kube-apiserver and makes the client.
-func (e *Environment) startControlPlane() error {
+func (e *Environment) startControlPlane(change func(*envtest.APIServer)) error {
 	etcdLog, err := openLog(e.LogDir, "etcd")
 	if err != nil {
 		return err
@@ -45,6 +45,9 @@ func (e *Environment) startControlPlane() error {
 	}
 
 	e.plane = e.controlPlane()
+	if change != nil {
+		change(e.plane.APIServer)
+	}
 	e.plane.Etcd.Out, e.plane.Etcd.Err = etcdLog, etcdLog
 	e.plane.APIServer.Out, e.plane.APIServer.Err = serverLog, serverLog
 	if err := e.plane.Start(); err != nil {

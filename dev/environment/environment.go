@@ -27,6 +27,8 @@ type Options struct {
 	// each. Stop removes it, unless KeepLogs was called; a Start that fails
 	// leaves it, unless its context had ended. By default logs are in the root directory and go with it.
 	LogDir string
+	// APIServer, if set, changes how kube-apiserver is to be started.
+	APIServer func(*envtest.APIServer)
 	// WithoutCore leaves out Cluster API core and its webhooks; its CRDs are
 	// there.
 	WithoutCore bool
@@ -105,7 +107,7 @@ func (e *Environment) start(ctx context.Context, options Options) error {
 	step := func(text string) { _, _ = fmt.Fprintln(options.Out, text) }
 
 	step("starting etcd and kube-apiserver")
-	if err := e.startControlPlane(); err != nil {
+	if err := e.startControlPlane(options.APIServer); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

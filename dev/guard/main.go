@@ -9,8 +9,9 @@
 //
 // The end is when its standard input closes. The kernel does that when the
 // environment's process ends, even by SIGKILL or a panic. Then it kills every
-// process with the root directory in its arguments or variables, removes the
-// root directory and carries out its orders.
+// process with the root directory in its arguments or variables and those in
+// the cgroup named after it, removes the cgroup, what is mounted below the root
+// directory and that directory, and carries out its orders.
 package main
 
 import (
@@ -46,7 +47,7 @@ func guard(orders io.Reader, out io.Writer) error {
 	_, printErr := fmt.Fprintln(out, root)
 	trees, empties := read(orders)
 
-	err = errors.Join(printErr, sweep.End(root), os.RemoveAll(root))
+	err = errors.Join(printErr, sweep.End(root), sweep.RemoveCgroup(root), removeRoot(root))
 	for _, path := range trees {
 		err = errors.Join(err, os.RemoveAll(path))
 	}
@@ -55,6 +56,15 @@ func guard(orders io.Reader, out io.Writer) error {
 		_ = os.Remove(path)
 	}
 	return err
+}
+
+// removeRoot spares what is mounted below the root directory: it is still
+// somebody's if it cannot be unmounted.
+func removeRoot(root string) error {
+	if err := sweep.Unmount(root); err != nil {
+		return err
+	}
+	return os.RemoveAll(root)
 }
 
 // read reads orders until there are no more.

@@ -3,6 +3,7 @@ package sweep
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,14 +21,24 @@ const (
 // and some would wait in vain for another that has been ended before (a
 // kube-apiserver for its etcd), so they are not asked first.
 func End(root string) error {
+	return end(root, func(Process) bool { return true })
+}
+
+// EndStrays does the same to those that are not children of this process.
+func EndStrays(root string) error {
+	return end(root, func(p Process) bool { return p.Parent != os.Getpid() })
+}
+
+func end(root string, chosen func(Process) bool) error {
 	deadline := time.After(bound)
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
-		left, err := Find(root)
+		found, err := Find(root)
 		if err != nil {
 			return err
 		}
+		left := slices.DeleteFunc(found, func(p Process) bool { return !chosen(p) })
 		if len(left) == 0 {
 			return nil
 		}

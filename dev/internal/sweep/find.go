@@ -51,9 +51,12 @@ func Find(root string) ([]Process, error) {
 	return found, nil
 }
 
-// own tells whether the process behind an entry of procfs is of our user:
-// others' environment variables are not ours to read.
+// own tells whether the process behind an entry of procfs is ours to look at.
+// For root all are: containers run as users of their own.
 func own(entry fs.DirEntry) bool {
+	if os.Geteuid() == 0 {
+		return true
+	}
 	info, err := entry.Info()
 	if err != nil {
 		return false
@@ -62,19 +65,16 @@ func own(entry fs.DirEntry) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// read returns the process if it belongs to root. A zombie has neither
-// arguments nor variables and belongs to nothing.
+// read returns the process if it belongs to root. A zombie has no
+// arguments and belongs to nothing.
 func read(pid int, root string) (Process, bool) {
 	dir := filepath.Join(procfs, strconv.Itoa(pid))
 	args, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 	if err != nil {
 		return Process{}, false
 	}
-	if !mentions(args, root) {
-		variables, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err != nil || !mentions(variables, root) {
-			return Process{}, false
-		}
+	if !mentions(args, root) && !holds(dir, "environ", root) && !holds(dir, "cgroup", Cgroup(root)) {
+		return Process{}, false
 	}
 	parent, err := Parent(pid)
 	if err != nil {
@@ -82,6 +82,12 @@ func read(pid int, root string) (Process, bool) {
 	}
 	command := strings.ReplaceAll(strings.TrimRight(string(args), "\x00"), "\x00", " ")
 	return Process{PID: pid, Parent: parent, Command: command}, true
+}
+
+// holds tells whether a file of a process mentions the path.
+func holds(dir, file, path string) bool {
+	content, err := os.ReadFile(filepath.Join(dir, file))
+	return err == nil && mentions(content, path)
 }
 
 // mentions tells whether data holds the path root, or one below it. A path

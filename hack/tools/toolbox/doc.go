@@ -1,6 +1,7 @@
 // Package toolbox provides the real programs that development and tests run:
 // etcd, kube-apiserver, kubectl, Cluster API core, clusterctl, tofu, the
-// project's own Terraform provider, and the linter and generator.
+// project's own Terraform provider, and by name those of a node, the linter and
+// the generator.
 //
 // [Ensure] promises that every program it returns exists, is the pinned
 // version, and was built completely. What is missing is built from Go modules

@@ -100,7 +100,11 @@ func (b *box) buildFlags(p program) ([]string, error) {
 		}
 		link = append(link, p.stamp(version)...)
 	}
-	return []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(link, " ")}, nil
+	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(link, " ")}
+	if p.tags != "" {
+		flags = append(flags, "-tags", p.tags)
+	}
+	return flags, nil
 }
 
 // requiredVersion reads which version of a module a go.mod requires.

@@ -32,6 +32,7 @@ func TestKeyOfOwnSource(t *testing.T) {
 		}},
 		{name: "package", differs: true, change: func(_ *testing.T, _ *box, p *program) { p.pkg = "./cmd" }},
 		{name: "place of the executable", differs: true, change: func(_ *testing.T, _ *box, p *program) { p.file = "bin/tiny" }},
+		{name: "build tags", differs: true, change: func(_ *testing.T, _ *box, p *program) { p.tags = "no_cgo" }},
 		{name: "carried folders", differs: true, change: func(_ *testing.T, _ *box, p *program) {
 			p.carried = map[string]string{"config": "config"}
 		}},

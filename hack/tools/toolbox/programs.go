@@ -17,6 +17,14 @@ const (
 	LocalkubeProvider = "terraform-provider-localkube"
 	GolangciLint      = "golangci-lint"
 	ControllerGen     = "controller-gen"
+
+	// What a node and what makes it useful take; built only when asked for.
+	Kubelet               = "kubelet"
+	KubeScheduler         = "kube-scheduler"
+	KubeControllerManager = "kube-controller-manager"
+	Containerd            = "containerd"
+	ContainerdShim        = "containerd-shim-runc-v2"
+	Ctr                   = "ctr"
 )
 
 // Environment variables that change where programs come from.
@@ -53,6 +61,8 @@ type program struct {
 	module string
 	// stamp makes linker flags out of the module's version.
 	stamp func(version string) []string
+	// tags are build tags, separated by commas.
+	tags string
 	// file is the executable below the program's folder; default is name.
 	file string
 	// carried are folders of the module to keep beside the executable, as
@@ -67,7 +77,7 @@ type program struct {
 func catalogue() []program {
 	kube := stampKube("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 	clusterAPI := stampKube("sigs.k8s.io/cluster-api/version")
-	return []program{
+	programs := []program{
 		{name: LocalkubeProvider, dir: "test/localkube", pkg: ".", file: mirrorFile()},
 		{name: Etcd, dir: "hack/tools/etcd", pkg: "go.etcd.io/etcd/server/v3", module: "go.etcd.io/etcd/server/v3"},
 		{name: Kubectl, dir: "hack/tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kubectl", module: "k8s.io/kubernetes", stamp: kube},
@@ -81,6 +91,16 @@ func catalogue() []program {
 		{name: GolangciLint, dir: "hack/tools/lint", pkg: ".", optional: true},
 		{name: ControllerGen, dir: "hack/tools/generate", pkg: "sigs.k8s.io/controller-tools/cmd/controller-gen", module: "sigs.k8s.io/controller-tools", optional: true},
 	}
+	for _, name := range []string{Kubelet, KubeScheduler, KubeControllerManager} {
+		programs = append(programs, program{name: name, dir: "hack/tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/" + name, module: "k8s.io/kubernetes", stamp: kube, optional: true})
+	}
+	for _, name := range []string{Containerd, ContainerdShim, Ctr} {
+		programs = append(programs, program{
+			name: name, dir: "hack/tools/containerd", pkg: containerdModule + "/cmd/" + name, module: containerdModule, stamp: stampContainerd,
+			tags: "no_btrfs,no_devmapper", optional: true,
+		})
+	}
+	return programs
 }
 
 // stampKube sets the variables that Kubernetes' own build scripts set in a
@@ -108,6 +128,13 @@ func stampKube(packages ...string) func(string) []string {
 // stampTofu makes a release of OpenTofu, which carries its version itself.
 func stampTofu(string) []string {
 	return []string{"-X", "github.com/opentofu/opentofu/version.dev=no"}
+}
+
+const containerdModule = "github.com/containerd/containerd/v2"
+
+// stampContainerd sets what containerd's own makefile sets.
+func stampContainerd(version string) []string {
+	return []string{"-X", containerdModule + "/version.Version=" + version}
 }
 
 // mirrorFile is the provider's place in an unpacked filesystem mirror, as
