@@ -70,7 +70,7 @@ func own(entry fs.DirEntry) bool {
 func read(pid int, root string) (Process, bool) {
 	dir := filepath.Join(procfs, strconv.Itoa(pid))
 	args, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-	if err != nil {
+	if err != nil || len(args) == 0 {
 		return Process{}, false
 	}
 	if !mentions(args, root) && !holds(dir, "environ", root) && !holds(dir, "cgroup", Cgroup(root)) {

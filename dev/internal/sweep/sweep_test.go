@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -56,7 +57,7 @@ func pids(processes []Process) []int {
 
 func TestEndKillsExactlyTheProcessesOfARoot(t *testing.T) {
 	g := NewWithT(t)
-	root := filepath.Join(t.TempDir(), "root")
+	root := filepath.Join(t.TempDir(), "capt-sweep")
 	byArgument := helper(t, nil, "--data-dir="+root+"/data")
 	byVariable := helper(t, []string{"DATA_DIR=" + root})
 	neighbour := helper(t, nil, "--data-dir="+root+"1/data")
@@ -67,10 +68,48 @@ func TestEndKillsExactlyTheProcessesOfARoot(t *testing.T) {
 	g.Expect(found[0].Parent).To(Equal(os.Getpid()))
 	g.Expect(found[0].Name()).To(Equal(filepath.Base(os.Args[0])))
 
+	g.Expect(EndStrays(root)).To(Succeed())
+	g.Expect(Find(root)).To(HaveLen(2), "both are children of this process")
 	g.Expect(End(root)).To(Succeed())
 	g.Expect(Find(root)).To(BeEmpty())
 	g.Expect(Find(root + "1")).To(HaveLen(1))
 	g.Expect(neighbour).NotTo(BeZero())
+}
+
+func TestACgroupEndsWithWhatIsInIt(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root makes cgroups")
+	}
+	g := NewWithT(t)
+	root, err := os.MkdirTemp(t.TempDir(), "capt-sweep-")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(MakeCgroup(root)).To(Succeed())
+	t.Cleanup(func() { g.Expect(RemoveCgroup(root)).To(Succeed(), "it is no error if there is none") })
+	dirs, err := cgroupDirs(root)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(dirs).NotTo(BeEmpty())
+	for _, dir := range dirs {
+		g.Expect(os.Mkdir(filepath.Join(dir, "below"), 0o755)).To(Succeed())
+	}
+	pid := helper(t, nil)
+	procs := filepath.Join(dirs[len(dirs)-1], "below", "cgroup.procs")
+	g.Expect(os.WriteFile(procs, []byte(strconv.Itoa(pid)), 0o600)).To(Succeed())
+
+	found, err := Find(root)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(pids(found)).To(ConsistOf(pid))
+	g.Expect(End(root)).To(Succeed())
+	g.Expect(RemoveCgroup(root)).To(Succeed())
+	for _, dir := range dirs {
+		g.Expect(dir).NotTo(BeADirectory())
+	}
+}
+
+func TestMounts(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(mounts()).To(ContainElement(mount{point: "/proc", fsType: "proc"}))
+	g.Expect(unescape(`/a\040b\134c`)).To(Equal(`/a b\c`))
+	g.Expect(Unmount(t.TempDir())).To(Succeed(), "nothing is mounted there")
 }
 
 func TestMentions(t *testing.T) {
