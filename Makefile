@@ -19,7 +19,8 @@ CHAOS_FAULTS ?= 4m
 RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 # Packages that start whole environments run one after the other.
-ENVIRONMENTS = ./dev/... ./test/...
+# Those that need root and more than Go have a target of their own.
+ENVIRONMENTS = $$(go list ./dev/... ./test/... | grep -v -e '/capt/test/node')
 OTHERS = $$(go list ./... | grep -v -e '/capt/dev' -e '/capt/test')
 
 ##@ Use
@@ -28,7 +29,7 @@ OTHERS = $$(go list ./... | grep -v -e '/capt/dev' -e '/capt/test')
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: ## From an empty machine to a working cluster and back, on real programs.
@@ -46,6 +47,10 @@ test: tools ## Unit, envtest and end-to-end tests, with the race detector where 
 	go test $(RACE) -timeout $(TEST_TIMEOUT) $(OTHERS)
 	cd test/localkube && LOCALKUBE_ASSETS_DIR=$$(cd ../.. && $(TOOL) assets) go test $(RACE) -timeout $(TEST_TIMEOUT) -p 1 ./...
 	go test $(RACE) -timeout $(TEST_TIMEOUT) -p 1 $(ENVIRONMENTS)
+
+.PHONY: e2e-node
+e2e-node: ## On a real node. Needs root and a few Debian packages, and says which.
+	@go test -count=1 -p 1 -timeout $(TEST_TIMEOUT) -v ./test/node
 
 .PHONY: chaos
 chaos: tools ## Faults for minutes (CHAOS_FAULTS, CHAOS_SEED), and then every kubeconfig is right.

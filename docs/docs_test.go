@@ -81,13 +81,13 @@ func TestEveryMakeTargetExists(t *testing.T) {
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	var targets []string
-	for _, match := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(string(makefile), -1) {
+	for _, match := range regexp.MustCompile(`(?m)^([a-z0-9-]+):`).FindAllStringSubmatch(string(makefile), -1) {
 		targets = append(targets, match[1])
 	}
 	for path, text := range pages(t) {
 		for _, mention := range append(
-			regexp.MustCompile("`make ([a-z-]+)").FindAllStringSubmatch(text, -1),
-			regexp.MustCompile(`(?m)^make ([a-z-]+)`).FindAllStringSubmatch(strings.Join(blocks(text, "sh"), ""), -1)...) {
+			regexp.MustCompile("`make ([a-z0-9-]+)").FindAllStringSubmatch(text, -1),
+			regexp.MustCompile(`(?m)^make ([a-z0-9-]+)`).FindAllStringSubmatch(strings.Join(blocks(text, "sh"), ""), -1)...) {
 			NewWithT(t).Expect(targets).To(ContainElement(mention[1]), "%s mentions a make target", path)
 		}
 	}

@@ -18,5 +18,5 @@
 // Trade-off: there is no kube-controller-manager and no node. Nothing is
 // garbage collected by owner references, a deleted namespace stays in
 // Terminating, and there are no ServiceAccount tokens. Whatever works here
-// relies on none of them. Linux only.
+// relies on none of them; package test/node adds them. Linux only.
 package environment

@@ -63,8 +63,8 @@ func Start(ctx context.Context, options environment.Options) (*Node, error) {
 // likeInProduction has kube-apiserver listen where pods reach it, and undoes
 // what envtest leaves out for want of a controller manager and a node.
 func likeInProduction(server *envtest.APIServer) {
-	server.SecureServing.Address = apiServerAddress
-	server.SecureServing.Port = apiServerPort
+	server.Address = apiServerAddress
+	server.Port = apiServerPort
 	server.Configure().
 		Disable("disable-admission-plugins").
 		Set("enable-admission-plugins", "NodeRestriction").

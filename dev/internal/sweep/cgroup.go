@@ -42,8 +42,7 @@ func RemoveCgroup(root string) error {
 }
 
 // removeCgroup removes directories from the bottom up, since the files in them
-// cannot be removed. A killed process keeps its cgroup busy until it is gone,
-// and nobody tells us of that.
+// cannot be removed.
 func removeCgroup(top string) error {
 	var dirs []string
 	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
@@ -58,16 +57,31 @@ func removeCgroup(top string) error {
 	if err != nil {
 		return fmt.Errorf("list cgroups: %w", err)
 	}
-	deadline := time.Now().Add(bound)
 	for _, dir := range slices.Backward(dirs) {
-		for err = os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist); err = os.Remove(dir) {
-			if time.Now().After(deadline) {
-				return fmt.Errorf("remove a cgroup: %w", err)
-			}
-			time.Sleep(interval)
+		if err := removeIdle(dir); err != nil {
+			return fmt.Errorf("remove a cgroup: %w", err)
 		}
 	}
 	return nil
+}
+
+// removeIdle removes one directory. A killed process keeps its cgroup busy until
+// it is gone, and nobody tells us of that.
+func removeIdle(dir string) error {
+	deadline := time.After(bound)
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		err := os.Remove(dir)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		select {
+		case <-deadline:
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 // cgroupDirs are the directories of the environment's cgroup, of which version
