@@ -15,7 +15,7 @@ func TestARestrictedJobAsksTheAPIServer(t *testing.T) {
 	job := s.createJob()
 	s.eventually(func(g Gomega) {
 		g.Expect(shared.Client.Get(t.Context(), client.ObjectKeyFromObject(job), job)).To(Succeed())
-		g.Expect(job.Status.Failed).To(BeZero(), "%v", s.pods(t.Context()))
+		g.Expect(job.Status.Failed).To(BeZero())
 		g.Expect(job.Status.Succeeded).To(BeEquivalentTo(1))
 	})
 

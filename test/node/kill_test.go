@@ -75,16 +75,23 @@ func traces(g *WithT, root string) []string {
 		g.Expect(err).NotTo(HaveOccurred())
 		found = append(found, paths...)
 	}
-	processes, err := filepath.Glob("/proc/[0-9]*")
+	return append(found, processes(g, filepath.Base(root))...)
+}
+
+// processes are those of the machine that mention something in their arguments,
+// their variables or the names of their cgroups, by their arguments.
+func processes(g *WithT, something string) []string {
+	var found []string
+	dirs, err := filepath.Glob("/proc/[0-9]*")
 	g.Expect(err).NotTo(HaveOccurred())
-	for _, process := range processes {
+	for _, dir := range dirs {
 		var all []byte
 		for _, file := range []string{"cmdline", "environ", "cgroup"} {
-			content, _ := os.ReadFile(filepath.Join(process, file))
+			content, _ := os.ReadFile(filepath.Join(dir, file))
 			all = append(all, content...)
 		}
-		if strings.Contains(string(all), filepath.Base(root)) {
-			arguments, _ := os.ReadFile(filepath.Join(process, "cmdline"))
+		if strings.Contains(string(all), something) {
+			arguments, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 			found = append(found, "process "+string(arguments))
 		}
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -12,8 +13,11 @@ func TestRebootStartsPodsAgain(t *testing.T) {
 	s := newSandbox(t)
 	s.createPod()
 	before := s.running("")
+	id := strings.TrimPrefix(before.Status.ContainerStatuses[0].ContainerID, "containerd://")
+	s.Expect(processes(s.WithT, id)).NotTo(BeEmpty())
 
 	s.Expect(shared.Reboot(t.Context())).To(Succeed())
+	s.Expect(processes(s.WithT, id)).To(BeEmpty())
 	after := s.running(before.Status.ContainerStatuses[0].ContainerID)
 	s.Expect(after.UID).To(Equal(before.UID))
 	s.Expect(after.Status.ContainerStatuses[0].RestartCount).To(BeEquivalentTo(1))

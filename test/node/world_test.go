@@ -41,13 +41,13 @@ type sandbox struct {
 func newSandbox(t *testing.T) *sandbox {
 	t.Helper()
 	s := &sandbox{TB: t, WithT: NewWithT(t), ns: "node-" + utilrand.String(8)}
-	s.SetDefaultEventuallyTimeout(patience)
-	s.SetDefaultEventuallyPollingInterval(interval)
 	s.Expect(shared.Client.Create(t.Context(), namespace(s.ns))).To(Succeed())
 	t.Cleanup(func() {
 		if t.Failed() {
-			logs, err := shared.Logs(s.ns)
-			t.Log(s.pods(context.Background()), logs, err)
+			for _, pod := range s.pods(context.Background()) {
+				t.Logf("%s is %s: %+v", pod.Name, pod.Status.Phase, pod.Status.ContainerStatuses)
+			}
+			t.Log(shared.Logs(s.ns))
 		}
 	})
 	return s
@@ -62,7 +62,7 @@ func namespace(name string) *corev1.Namespace {
 // eventually waits until all assertions hold.
 func (s *sandbox) eventually(check func(g Gomega)) {
 	s.Helper()
-	s.Eventually(check).WithContext(s.Context()).Should(Succeed())
+	s.Eventually(check).WithContext(s.Context()).WithTimeout(patience).WithPolling(interval).Should(Succeed())
 }
 
 func (s *sandbox) pods(ctx context.Context) []corev1.Pod {
