@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,18 +53,22 @@ func TestSIGKILLLeavesNothing(t *testing.T) {
 	stdout, err := victim.StdoutPipe()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(victim.Start()).To(Succeed())
+	t.Cleanup(func() {
+		_ = victim.Process.Kill()
+		_ = victim.Wait()
+	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	g.Expect(err).NotTo(HaveOccurred())
 	root := strings.TrimSpace(line)
-	found := traces(g, root)
-	g.Expect(found).To(ContainElements(
+	left := func() []string { return traces(g, root) }
+	// A container that is said to run may still be about to run its program.
+	g.Eventually(left).WithTimeout(patience).WithPolling(interval).Should(ContainElements(
 		ContainSubstring("/probe"), ContainSubstring("/pause"), ContainSubstring("containerd-shim"),
 		ContainSubstring("kubelet"), HavePrefix("/sys/fs/cgroup"), Equal(root),
 	))
 
 	g.Expect(victim.Process.Kill()).To(Succeed())
-	_ = victim.Wait()
-	g.Eventually(func() []string { return traces(g, root) }).WithTimeout(patience).WithPolling(interval).Should(BeEmpty())
+	g.Eventually(left).WithTimeout(patience).WithPolling(interval).Should(BeEmpty())
 }
 
 // traces are what a node with this root directory has on the machine: processes
@@ -79,19 +84,17 @@ func traces(g *WithT, root string) []string {
 }
 
 // processes are those of the machine that mention something in their arguments,
-// their variables or the names of their cgroups, by their arguments.
+// their variables or the names of their cgroups, by their arguments. One that is
+// dead, and not buried yet, has none.
 func processes(g *WithT, something string) []string {
 	var found []string
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	g.Expect(err).NotTo(HaveOccurred())
 	for _, dir := range dirs {
-		var all []byte
-		for _, file := range []string{"cmdline", "environ", "cgroup"} {
-			content, _ := os.ReadFile(filepath.Join(dir, file))
-			all = append(all, content...)
-		}
-		if strings.Contains(string(all), something) {
-			arguments, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		arguments, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		variables, _ := os.ReadFile(filepath.Join(dir, "environ"))
+		cgroups, _ := os.ReadFile(filepath.Join(dir, "cgroup"))
+		if len(arguments) > 0 && strings.Contains(string(slices.Concat(arguments, variables, cgroups)), something) {
 			found = append(found, "process "+string(arguments))
 		}
 	}
