@@ -2,8 +2,11 @@ package phase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	kerrors "k8s.io/apimachinery/pkg/util/errors"
 	"sigs.k8s.io/cluster-api/util/conditions"
 	"sigs.k8s.io/cluster-api/util/patch"
 )
@@ -20,7 +23,13 @@ func Patch(ctx context.Context, helper *patch.Helper, obj Object, summary string
 		return fmt.Errorf("summing up the conditions %v: %w", of, err)
 	}
 	owned := patch.WithOwnedConditions{Conditions: append([]string{summary}, of...)}
-	if err := helper.Patch(ctx, obj, owned); err != nil {
+	err = helper.Patch(ctx, obj, owned)
+	var all kerrors.Aggregate
+	if !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0 && errors.As(err, &all) {
+		// It was gone already; our cache had not seen it.
+		err = kerrors.FilterOut(all, apierrors.IsNotFound)
+	}
+	if err != nil {
 		return fmt.Errorf("writing the status: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/gomega"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -81,6 +82,9 @@ func (w *world) whoAmIDirectly(ctx context.Context, kubeconfig []byte) (string, 
 }
 
 func askWho(ctx context.Context, config *rest.Config) (string, error) {
+	// Where a kubeconfig leads that was damaged, nobody may ever answer.
+	config = rest.CopyConfig(config)
+	config.Timeout = 10 * time.Second
 	clientset, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return "", err

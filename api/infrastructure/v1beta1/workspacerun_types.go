@@ -196,8 +196,8 @@ func (r *WorkspaceRun) Ended() bool {
 	return false
 }
 
-// Begun tells whether the run is, or was, carried out.
-func (r *WorkspaceRun) Begun() bool { return r.Status.Phase != "" && r.Status.Phase != RunPending }
+// Begun tells whether the run was handed to its executor.
+func (r *WorkspaceRun) Begun() bool { return !r.Status.StartTime.IsZero() || r.Ended() }
 
 // WorkspaceRunList is a list of WorkspaceRuns.
 //

@@ -443,6 +443,26 @@ func TestTheAccountGoesWithTheControlPlane(t *testing.T) {
 	}
 }
 
+// A cache that has not seen yet that the object is gone.
+func TestAnObjectThatIsGoneIsNoError(t *testing.T) {
+	w := newPublished(t)
+	w.delete(w.plane())
+	w.reconcile()
+	before := w.plane()
+	w.reconcile()
+	w.Expect(w.has("p", &controlplanev1.CAPTControlPlane{})).To(BeFalse())
+	w.reconciler.Client = refusing(t, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			if plane, is := obj.(*controlplanev1.CAPTControlPlane); is {
+				before.DeepCopyInto(plane)
+				return nil
+			}
+			return c.Get(ctx, key, obj, opts...)
+		}})
+	_, err := w.tryReconcile()
+	w.Expect(err).NotTo(HaveOccurred())
+}
+
 func TestARemovalWaitsForTheOutputs(t *testing.T) {
 	w := newWith(t, nil, jwt("module", noon, time.Hour))
 	w.clusters.token = w.own(noon, 24*time.Hour)

@@ -17,12 +17,15 @@ type fakeExecutor struct {
 	nextErr error
 
 	ensured, released int
+	// last is the run that was last asked about.
+	last *infrav1.WorkspaceRun
 }
 
 var _ opentofu.Executor = &fakeExecutor{}
 
-func (f *fakeExecutor) Ensure(context.Context, *infrav1.WorkspaceRun) (opentofu.Execution, error) {
+func (f *fakeExecutor) Ensure(_ context.Context, run *infrav1.WorkspaceRun) (opentofu.Execution, error) {
 	f.ensured++
+	f.last = run
 	return f.execution, f.err()
 }
 

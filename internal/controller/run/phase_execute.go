@@ -31,20 +31,23 @@ const (
 // execute has the run carried out, and records its end.
 func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	status := &s.run.Status
-	execution, err := r.Executor.Ensure(ctx, s.run)
+	execution, err := r.Executor.Ensure(ctx, s.toStart(r.now()))
 	if err != nil {
 		return phase.Fail(ReasonNotStarted, err)
 	}
 	if execution.Where != "" {
 		status.Runner = execution.Where
 	}
-	if status.StartTime.IsZero() {
+	if status.StartTime.IsZero() && (!s.workspaceGone || execution.State == opentofu.ExecutionRunning) {
 		status.StartTime = r.now()
 	}
 	switch execution.State {
 	case opentofu.ExecutionEnded:
 		return r.recordResult(ctx, s.run, execution.Result)
 	case opentofu.ExecutionLost:
+		if s.workspaceGone {
+			return r.recordNotBegun(s.run)
+		}
 		return r.recordLoss(ctx, s.run, execution.Message)
 	case opentofu.ExecutionRunning:
 	}

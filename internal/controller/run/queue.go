@@ -41,7 +41,7 @@ type queue struct {
 // takeTurn has a run wait until it may begin. One that has is not held up, nor one
 // that was deleted, which does not begin any more.
 func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
-	if s.run.Begun() || !s.run.DeletionTimestamp.IsZero() {
+	if s.run.Begun() || s.workspaceGone || !s.run.DeletionTimestamp.IsZero() {
 		return phase.Done()
 	}
 	r.queue.mu.Lock()
@@ -73,7 +73,7 @@ func queued(position int) string {
 // marked as such.
 func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error) {
 	list := &infrav1.WorkspaceRunList{}
-	// There are many that have ended. The phase is set in a copy all the same.
+	// There are many that have ended. What is set here is in a copy all the same.
 	if err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing WorkspaceRuns: %w", err)
 	}
@@ -82,7 +82,7 @@ func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error
 	for i := range runs {
 		known[runs[i].UID] = true
 		if r.queue.begun[runs[i].UID] {
-			runs[i].Status.Phase = infrav1.RunRunning
+			runs[i].Status.StartTime = runs[i].CreationTimestamp
 		}
 	}
 	for uid := range r.queue.begun {

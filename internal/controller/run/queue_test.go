@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +24,9 @@ func TestPositions(t *testing.T) {
 			CreationTimestamp: metav1.NewTime(noon.Add(time.Duration(len(runs)) * time.Second)),
 		}}
 		run.Spec.Operation, run.Status.Phase = operation, phase
+		if phase == infrav1.RunRunning {
+			run.Status.StartTime = metav1.NewTime(noon)
+		}
 		runs = append(runs, run)
 	}
 	make("a1", "a", infrav1.OperationApply, "")
@@ -50,15 +52,12 @@ func TestPositions(t *testing.T) {
 	}
 }
 
-func (w *world) make(name string, operation infrav1.Operation) {
+// queue makes a run of a workspace of its own, with its finalizer.
+func (w *world) queue(name string, operation infrav1.Operation) {
 	w.t.Helper()
-	w.Expect(env.Client.Create(context.Background(), &infrav1.WorkspaceRun{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name, Finalizers: []string{Finalizer}},
-		Spec: infrav1.WorkspaceRunSpec{
-			ApplyName: name, Operation: operation, Attempt: 1,
-			InputsRef: infrav1.InputsReference{Name: "i", Digest: strings.Repeat("a", 64)},
-		},
-	})).To(Succeed())
+	run := w.make(name, name, operation)
+	run.Finalizers = []string{Finalizer}
+	w.Expect(env.Client.Update(context.Background(), run)).To(Succeed())
 }
 
 // look reconciles a run and tells how it stands.
@@ -78,9 +77,9 @@ func TestARunWaitsForItsTurn(t *testing.T) {
 	w.reconciler.Limits = Limits{PerNamespace: 1} // other tests have namespaces of their own
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
-	w.make("apply", infrav1.OperationApply)
+	w.queue("apply", infrav1.OperationApply)
 	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
-	w.make("destroy", infrav1.OperationDestroy)
+	w.queue("destroy", infrav1.OperationDestroy)
 	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
 	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn: number 2 in the queue"))
 	w.Expect(w.executor.ensured).To(Equal(1))
@@ -110,7 +109,7 @@ func TestARunThatBeginsCountsAtOnce(t *testing.T) {
 	stale := w.run()
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
-	w.make("a", infrav1.OperationDestroy)
+	w.queue("a", infrav1.OperationDestroy)
 	// A cache that has not seen yet that it has begun.
 	fresh := w.run()
 	fresh.Status = stale.Status
@@ -123,7 +122,7 @@ func TestADeletedRunDoesNotWait(t *testing.T) {
 	w.reconciler.Limits = Limits{PerNamespace: 1}
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
-	w.make("gone", infrav1.OperationApply)
+	w.queue("gone", infrav1.OperationApply)
 	run := &infrav1.WorkspaceRun{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "gone"}}
 	w.Expect(env.Client.Delete(context.Background(), run)).To(Succeed())
 	w.executor.execution = lost

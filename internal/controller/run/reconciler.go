@@ -39,11 +39,14 @@ type Reconciler struct {
 // scope is what the phases of one reconcile share.
 type scope struct {
 	run *infrav1.WorkspaceRun
+	// workspaceGone is set by checkWorkspace.
+	workspaceGone bool
 }
 
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns,verbs=get;list;watch;update;patch
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns/status,verbs=get;update;patch
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns/finalizers,verbs=update
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplateapplies,verbs=get
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;update
 // +kubebuilder:rbac:groups=events.k8s.io;"",resources=events,verbs=create;patch;update
 
@@ -77,6 +80,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 		}
 	}()
 	return phase.Run(ctx, r.Reporter, run, &scope{run: run}, []phase.Phase[*scope]{
+		{Name: "checkWorkspace", Condition: infrav1.SucceededCondition, Run: r.checkWorkspace},
 		{Name: "takeTurn", Condition: infrav1.SucceededCondition, Run: r.takeTurn},
 		{Name: "execute", Condition: infrav1.SucceededCondition, Run: r.execute},
 	})

@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine/opentofu"
@@ -49,17 +50,32 @@ func newWorld(t *testing.T) *world {
 		Client: env.Client, Live: env.Client, Executor: w.executor, Clock: w.clock,
 		Reporter: phase.Reporter{Controller: "test", Recorder: w.recorder},
 	}
-	w.Expect(env.Client.Create(t.Context(), &infrav1.WorkspaceRun{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "w-1"},
-		Spec: infrav1.WorkspaceRunSpec{
-			ApplyName: "w", Operation: infrav1.OperationApply, Attempt: 1,
-			InputsRef: infrav1.InputsReference{Name: "i", Digest: strings.Repeat("a", 64)},
-		},
-	})).To(Succeed())
+	w.make("w-1", "w", infrav1.OperationApply)
 	w.reconcile()
 	w.Expect(w.run().Finalizers).To(ConsistOf(Finalizer))
 	w.Expect(w.executor.ensured).To(BeZero(), "nothing is started before the finalizer is there")
 	return w
+}
+
+// make makes a run and, if there is none of the name, its workspace.
+func (w *world) make(name, workspace string, operation infrav1.Operation) *infrav1.WorkspaceRun {
+	w.t.Helper()
+	apply := &infrav1.WorkspaceTemplateApply{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: workspace}}
+	apply.Spec.TemplateRef.Name = "t"
+	if err := env.Client.Create(context.Background(), apply); !apierrors.IsAlreadyExists(err) {
+		w.Expect(err).NotTo(HaveOccurred())
+	}
+	w.Expect(env.Client.Get(context.Background(), client.ObjectKeyFromObject(apply), apply)).To(Succeed())
+	run := &infrav1.WorkspaceRun{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		Spec: infrav1.WorkspaceRunSpec{
+			ApplyName: workspace, Operation: operation, Attempt: 1,
+			InputsRef: infrav1.InputsReference{Name: "i", Digest: strings.Repeat("a", 64)},
+		},
+	}
+	w.Expect(controllerutil.SetControllerReference(apply, run, env.Scheme)).To(Succeed())
+	w.Expect(env.Client.Create(context.Background(), run)).To(Succeed())
+	return run
 }
 
 func (w *world) tryReconcile() (ctrl.Result, error) {

@@ -12,7 +12,7 @@ import (
 // Executor carries out runs. What it starts outlives the manager; whatever it
 // must remember of a run it can find again by the run alone.
 type Executor interface {
-	// Ensure starts a run unless it was started before, and tells how it
+	// Ensure starts a run unless it was started before or deleted, and tells how it
 	// stands. It never waits for the run, and never starts one twice: a run
 	// that was started and has left no result is Lost.
 	Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (Execution, error)

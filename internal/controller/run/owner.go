@@ -1,0 +1,55 @@
+package run
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/phase"
+)
+
+// ReasonWorkspaceGone: the workspace that the run is for was deleted before the
+// run began. Nothing was started.
+const ReasonWorkspaceGone = "WorkspaceGone"
+
+// checkWorkspace sees that no run begins for a workspace that is gone. A manager
+// that was stopped for a while, and goes on with what it knew before, makes one: it
+// would make infrastructure that nobody destroys.
+func (r *Reconciler) checkWorkspace(ctx context.Context, s *scope) phase.Outcome {
+	if s.run.Begun() {
+		return phase.Done()
+	}
+	workspace := &infrav1.WorkspaceTemplateApply{}
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.run.Namespace, Name: s.run.Spec.ApplyName}, workspace)
+	if client.IgnoreNotFound(err) != nil {
+		return phase.Fail(ReasonNotStarted, fmt.Errorf("reading WorkspaceTemplateApply %s: %w", s.run.Spec.ApplyName, err))
+	}
+	owner := metav1.GetControllerOf(s.run)
+	isAnother := owner != nil && owner.UID != workspace.UID
+	isOfNoUse := !workspace.DeletionTimestamp.IsZero() && s.run.Spec.Operation != infrav1.OperationDestroy
+	s.workspaceGone = err != nil || isAnother || isOfNoUse
+	return phase.Done()
+}
+
+// toStart is the run as the executor is to see it: one that was deleted is not
+// started, but if a manager has started it just before it was killed, it goes on.
+func (s *scope) toStart(now metav1.Time) *infrav1.WorkspaceRun {
+	if !s.workspaceGone || !s.run.DeletionTimestamp.IsZero() {
+		return s.run
+	}
+	run := s.run.DeepCopy()
+	run.DeletionTimestamp = &now
+	return run
+}
+
+// recordNotBegun records that a run was not begun, and never will be.
+func (r *Reconciler) recordNotBegun(run *infrav1.WorkspaceRun) phase.Outcome {
+	why := fmt.Errorf("WorkspaceTemplateApply %s was deleted before the run began", run.Spec.ApplyName)
+	status := &run.Status
+	status.Phase, status.Reason, status.Message = infrav1.RunFailed, ReasonWorkspaceGone, why.Error()
+	status.FailureKind, status.CompletionTime = infrav1.FailureConfiguration, r.now()
+	return phase.Block(ReasonWorkspaceGone, why)
+}
