@@ -35,6 +35,7 @@ type kind string
 
 const (
 	verifying kind = "verify"
+	trying    kind = "try"
 	issuing   kind = "issue"
 	removing  kind = "remove"
 )
@@ -83,12 +84,22 @@ func (c *Clusters) Answered() <-chan event.TypedGenericEvent[types.NamespacedNam
 // last answer for this kubeconfig; one that came before since leads to another
 // question.
 func (c *Clusters) Verify(owner types.NamespacedName, kubeconfig []byte, since time.Time) Answer {
-	return c.ask(question{owner, verifying}, digest(kubeconfig), since, func(ctx context.Context) (Answer, error) {
+	return c.open(question{owner, verifying}, kubeconfig, since)
+}
+
+// Try asks the same with a kubeconfig that is to take the place of another, without
+// forgetting the answer for that.
+func (c *Clusters) Try(owner types.NamespacedName, kubeconfig []byte, since time.Time) Answer {
+	return c.open(question{owner, trying}, kubeconfig, since)
+}
+
+func (c *Clusters) open(key question, kubeconfig []byte, since time.Time) Answer {
+	return c.ask(key, digest(kubeconfig), since, func(ctx context.Context) (Answer, error) {
 		return with(kubeconfig, func(c *connection) (answer Answer, err error) {
 			if answer.User, err = c.whoAmI(ctx); err != nil {
 				return Answer{}, err
 			}
-			if account := (Account{ControlPlane: owner}); answer.User == account.User() {
+			if account := (Account{ControlPlane: key.owner}); answer.User == account.User() {
 				if err := account.mayRenew(ctx, c); err != nil {
 					return Answer{}, err
 				}
@@ -165,7 +176,7 @@ func with[T any](kubeconfig []byte, do func(*connection) (T, error)) (T, error) 
 
 // Forget forgets all answers for an owner.
 func (c *Clusters) Forget(owner types.NamespacedName) {
-	for _, kind := range []kind{verifying, issuing, removing} {
+	for _, kind := range []kind{verifying, trying, issuing, removing} {
 		c.forget(question{owner, kind})
 	}
 }

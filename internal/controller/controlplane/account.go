@@ -175,10 +175,10 @@ func (s *scope) awaitToken(own *kubeconfig.Kubeconfig) phase.Outcome {
 // doWithoutToken publishes the next best: the earlier token while it lives, or
 // the module's own credential, which the module then has to renew.
 func (r *Reconciler) doWithoutToken(ctx context.Context, s *scope, own, module *kubeconfig.Kubeconfig, why error) phase.Outcome {
-	outcome := phase.Note(ReasonTokenNotIssued, fmt.Sprintf("the module's own credential is published: no token of a ServiceAccount can be had: %v", why))
+	outcome := phase.Note(ReasonTokenNotIssued, fmt.Sprintf("the module's own credential is published: no token of a ServiceAccount can be had (%s): %v", reasonOf(why), why))
 	if own != nil {
 		s.publish(own, controlplanev1.PublishedServiceAccountToken)
-		outcome = phase.Note(ReasonTokenNotRenewed, fmt.Sprintf("the published token is good, but no new one can be had: %v", why))
+		outcome = phase.Note(ReasonTokenNotRenewed, fmt.Sprintf("the published token is good, but no new one can be had (%s): %v", reasonOf(why), why))
 	} else {
 		s.publish(module, controlplanev1.PublishedOutputs)
 	}

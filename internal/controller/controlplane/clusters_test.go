@@ -52,6 +52,12 @@ func (f *fakeClusters) Verify(_ types.NamespacedName, kubeconfig []byte, _ time.
 	return workload.Answer{At: f.clock.Now(), User: "admin", Version: f.version}
 }
 
+func (f *fakeClusters) Try(owner types.NamespacedName, kubeconfig []byte, since time.Time) workload.Answer {
+	before := f.tried
+	defer func() { f.tried = before }()
+	return f.Verify(owner, kubeconfig, since)
+}
+
 func (f *fakeClusters) Issue(account workload.Account, credentials workload.Credentials, _ time.Time) workload.Answer {
 	f.account = account
 	f.issues = append(f.issues, credentials)

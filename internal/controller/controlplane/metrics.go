@@ -153,7 +153,9 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 			invalid++
 		}
 	}
-	gauge(invalidDesc, float64(invalid))
+	if len(c.planes) > 0 { // who does not lead knows none, and says nothing
+		gauge(invalidDesc, float64(invalid))
+	}
 	c.renewals.Collect(out)
 	c.failures.Collect(out)
 }

@@ -37,6 +37,8 @@ const longLife = 7 * 24 * time.Hour
 type Clusters interface {
 	// Verify asks who we are with a kubeconfig; see workload.Clusters.
 	Verify(owner types.NamespacedName, kubeconfig []byte, since time.Time) workload.Answer
+	// Try asks the same with a kubeconfig that is not published yet.
+	Try(owner types.NamespacedName, kubeconfig []byte, since time.Time) workload.Answer
 	// Issue asks for a token of an account, which is made if need be.
 	Issue(account workload.Account, credentials workload.Credentials, since time.Time) workload.Answer
 	// Remove asks for an account to be removed.
@@ -181,7 +183,11 @@ func (r *Reconciler) isRefused(s *scope, kc *kubeconfig.Kubeconfig) bool {
 	if err != nil {
 		return false
 	}
-	answer := r.Clusters.Verify(client.ObjectKeyFromObject(s.plane), value, time.Time{})
+	ask := r.Clusters.Verify
+	if s.published != nil && digest(value) != s.publishedDigest {
+		ask = r.Clusters.Try
+	}
+	answer := ask(client.ObjectKeyFromObject(s.plane), value, time.Time{})
 	return reasonOf(answer.Err) == workload.ReasonCredentialRefused || reasonOf(answer.Err) == workload.ReasonAccountIncomplete
 }
 

@@ -145,6 +145,7 @@ func (r *Reconciler) phases(plane *controlplanev1.CAPTControlPlane) []phase.Phas
 		{Name: "ensureWorkspace", Condition: workspace, Run: r.ensureWorkspace},
 		{Name: "readOutputs", Condition: kubeconfig, Run: r.readOutputs},
 		{Name: "chooseCredential", Condition: kubeconfig, Run: r.chooseCredential},
+		{Name: "tryCredential", Condition: kubeconfig, Run: r.tryCredential},
 		{Name: "publishEndpoint", Condition: endpoint, Run: r.publishEndpoint},
 		{Name: "publishKubeconfig", Condition: kubeconfig, Run: r.publishKubeconfig},
 		{Name: "verify", Condition: connected, Run: r.verify},
