@@ -15,5 +15,11 @@
 // The one difference: the ID of a lock is not random but the name of the run
 // that holds it, which is what `tofu force-unlock` then asks for.
 //
-// A state must fit into one Secret, compressed: 1 MiB.
+// A state that is larger than a Secret, compressed, is divided. Its Secret, the
+// head, then lists the parts; that is what no backend but ours can read. The next
+// state goes into parts of another group, so that the old one is whole until the
+// head, in one write, points to the new one.
+//
+// All names are known beforehand (SecretNames), so that whoever writes a state
+// needs no right to list Secrets or to make others.
 package tfstate

@@ -2,7 +2,15 @@ package tfstate
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"strings"
+)
+
+const (
+	// MaxParts is how many Secrets a divided state is kept in, at most.
+	MaxParts = 8
+	// KeptVersions is how many earlier versions of a state are kept.
+	KeptVersions = 5
 )
 
 const (
@@ -40,3 +48,45 @@ func SecretName(suffix string) string { return "tfstate-" + defaultWorkspace + "
 
 // LeaseName is the name of the Lease that locks the state.
 func LeaseName(suffix string) string { return "lock-" + SecretName(suffix) }
+
+// VersionName is the name of the Secret that holds an earlier version of the
+// state. Versions are numbered from 1 to KeptVersions, in turn.
+func VersionName(suffix string, version int) string {
+	return fmt.Sprintf("%s-version-%d", SecretName(suffix), version)
+}
+
+// partName is the name of the Secret that holds part i, from 1, of the state
+// whose head has the given name.
+func partName(head string, group Group, i int) string {
+	return fmt.Sprintf("%s-part-%s-%d", head, group, i)
+}
+
+// SecretNames are the names of all Secrets that a state and its versions may
+// ever be kept in, the state's own first. A Role that is limited to them needs
+// the verbs get, update and patch; and create, unless they all exist. Empty ones
+// are as good as none. (With a resource name, create allows to make an object by
+// server-side apply, and no other object.)
+func SecretNames(suffix string) []string {
+	head := SecretName(suffix)
+	names := append([]string{head}, PartNames(head)...)
+	for version := 1; version <= KeptVersions; version++ {
+		name := VersionName(suffix, version)
+		names = append(names, name)
+		for i := 1; i <= MaxParts; i++ {
+			names = append(names, partName(name, GroupA, i))
+		}
+	}
+	return names
+}
+
+// PartNames are the names of all Secrets that the parts of the state with this
+// head may be in.
+func PartNames(head string) []string {
+	var names []string
+	for _, group := range []Group{GroupA, GroupB} {
+		for i := 1; i <= MaxParts; i++ {
+			names = append(names, partName(head, group, i))
+		}
+	}
+	return names
+}

@@ -49,3 +49,17 @@ func TestLettersHasNoDigits(t *testing.T) {
 		g.Expect(letters(strings.Repeat("y", i))).To(MatchRegexp(`^[a-p]{12}$`))
 	}
 }
+
+// A Role is made of them, so that they must not be those of another workspace.
+func TestSecretNames(t *testing.T) {
+	g := NewWithT(t)
+	names := SecretNames(Suffix("default", strings.Repeat("a", 253)))
+	g.Expect(names).To(HaveLen(1 + 2*MaxParts + KeptVersions*(1+MaxParts)))
+	for _, name := range names {
+		g.Expect(validation.IsDNS1123Subdomain(name)).To(BeEmpty())
+	}
+	g.Expect(SecretNames("x")).To(ContainElements(
+		"tfstate-default-x", "tfstate-default-x-part-a-1", "tfstate-default-x-part-b-8",
+		"tfstate-default-x-version-5", "tfstate-default-x-version-1-part-a-8",
+	))
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,22 +25,32 @@ const (
 	defaultWorkspace = "default"
 )
 
-// MaxSize is the largest state that fits, compressed, in bytes. It is
-// Kubernetes' limit for the data of a Secret.
-const MaxSize = corev1.MaxSecretSize
+// moveLabel has clusterctl move an object that no Cluster owns.
+const moveLabel = "clusterctl.cluster.x-k8s.io/move"
+
+// partSize is what one Secret holds, in bytes.
+const partSize = corev1.MaxSecretSize
+
+// MaxSize is the largest state that can be kept, compressed, in bytes.
+const MaxSize = MaxParts * partSize
+
+// Finalizer is on the Secrets that hold a state: whoever deletes one by mistake
+// has lost nothing. It is removed when there is no infrastructure any more, or
+// when that is let go.
+const Finalizer = "infrastructure.cluster.x-k8s.io/state"
 
 // maxPlain is the largest state that is unpacked. It only keeps a Secret that
 // somebody forged from filling the memory.
 const maxPlain = 256 << 20
 
-// TooLargeError says that a state does not fit into a Secret.
+// TooLargeError says that a state is larger than MaxSize.
 type TooLargeError struct {
 	// Size is the state's size, compressed, in bytes.
 	Size int
 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the state has %d bytes when compressed, a Secret holds at most %d: divide the module", e.Size, MaxSize)
+	return fmt.Sprintf("the state has %d bytes when compressed, and at most %d can be kept: divide the module", e.Size, MaxSize)
 }
 
 // Labels are the labels of a state's Secret and Lease: those of OpenTofu and
@@ -59,43 +70,25 @@ func Labels(suffix string, more map[string]string) map[string]string {
 // NewSecret is the Secret of a state that has not been kept before, without
 // the state.
 func NewSecret(namespace, suffix string, labels map[string]string) *corev1.Secret {
-	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: SecretName(suffix), Labels: Labels(suffix, labels),
 	}}
+	Protect(secret)
+	return secret
 }
 
-// Encode puts a state into its Secret. It returns a *TooLargeError if it
-// does not fit, and then leaves the Secret as it was.
-func Encode(secret *corev1.Secret, state []byte) error {
-	packed, err := compress(state)
-	if err != nil {
-		return err
+// Protect makes the Secret of a state hard to lose: it cannot be deleted as if
+// it were nothing, and goes along when clusterctl moves its namespace's objects
+// to another cluster.
+func Protect(secret *corev1.Secret) {
+	if secret.Labels == nil {
+		secret.Labels = map[string]string{}
 	}
-	if len(packed) > MaxSize {
-		return &TooLargeError{Size: len(packed)}
+	secret.Labels[moveLabel] = ""
+	// Nobody may add one to an object that is being deleted.
+	if secret.DeletionTimestamp.IsZero() && !slices.Contains(secret.Finalizers, Finalizer) {
+		secret.Finalizers = append(secret.Finalizers, Finalizer)
 	}
-	if secret.Data == nil {
-		secret.Data = map[string][]byte{}
-	}
-	secret.Data[StateKey] = packed
-	if secret.Annotations == nil {
-		secret.Annotations = map[string]string{}
-	}
-	secret.Annotations[encodingKey] = "gzip"
-	return nil
-}
-
-// Decode returns the state in a Secret, nil if there is none yet.
-func Decode(secret *corev1.Secret) ([]byte, error) {
-	packed, ok := secret.Data[StateKey]
-	if !ok {
-		return nil, nil
-	}
-	state, err := decompress(packed)
-	if err != nil {
-		return nil, fmt.Errorf("reading the state in Secret %s/%s: %w", secret.Namespace, secret.Name, err)
-	}
-	return state, nil
 }
 
 func compress(state []byte) ([]byte, error) {

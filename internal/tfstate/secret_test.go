@@ -1,26 +1,26 @@
 package tfstate
 
 import (
-	"bytes"
-	"crypto/rand"
-	"encoding/hex"
 	"testing"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func TestSecretAsOpenTofuWritesIt(t *testing.T) {
 	g := NewWithT(t)
 	s := NewSecret("ns", "x-abc", map[string]string{"mine": "yes", "tfstate": "no"})
 	state := []byte(`{"version":4}`)
-	g.Expect(Encode(s, state)).To(Succeed())
+	g.Expect(Encode(s, state, GroupA)).To(BeEmpty())
 
 	g.Expect(s.Namespace).To(Equal("ns"))
 	g.Expect(s.Name).To(Equal("tfstate-default-x-abc"))
 	g.Expect(s.Labels).To(Equal(map[string]string{
 		"tfstate": "true", "tfstateSecretSuffix": "x-abc", "tfstateWorkspace": "default",
-		"app.kubernetes.io/managed-by": "terraform", "mine": "yes",
+		"app.kubernetes.io/managed-by": "terraform", "mine": "yes", "clusterctl.cluster.x-k8s.io/move": "",
 	}))
+	g.Expect(s.Finalizers).To(Equal([]string{Finalizer}))
 	g.Expect(s.Annotations).To(Equal(map[string]string{"encoding": "gzip"}))
 	g.Expect(s.Data).To(HaveLen(1))
 	g.Expect(s.Data["tfstate"][:2]).To(Equal([]byte{0x1f, 0x8b}), "gzip")
@@ -40,19 +40,14 @@ func TestDecodeOfOddSecrets(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("Secret ns/tfstate-default-x")))
 }
 
-func TestStateThatDoesNotFit(t *testing.T) {
+func TestProtectTwice(t *testing.T) {
 	g := NewWithT(t)
-	s := NewSecret("ns", "x", nil)
-	g.Expect(Encode(s, []byte("old"))).To(Succeed())
-
-	g.Expect(Encode(s, bytes.Repeat([]byte("a"), 10*MaxSize))).To(Succeed(), "it is the compressed size that counts")
-	g.Expect(Encode(s, []byte("old"))).To(Succeed())
-
-	noise := make([]byte, MaxSize)
-	_, _ = rand.Read(noise)
-	var tooLarge *TooLargeError
-	err := Encode(s, []byte(hex.EncodeToString(noise)))
-	g.Expect(err).To(BeAssignableToTypeOf(tooLarge))
-	g.Expect(err.(*TooLargeError).Size).To(BeNumerically(">", MaxSize))
-	g.Expect(Decode(s)).To(Equal([]byte("old")))
+	s := &corev1.Secret{}
+	Protect(s)
+	Protect(s)
+	g.Expect(s.Finalizers).To(Equal([]string{Finalizer}))
+	deleted := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}}
+	*deleted.DeletionTimestamp = metav1.Now()
+	Protect(deleted)
+	g.Expect(deleted.Finalizers).To(BeEmpty(), "the API server would refuse it")
 }

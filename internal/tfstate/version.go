@@ -1,0 +1,66 @@
+package tfstate
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+const (
+	// versionKey is the annotation of the state's Secret that holds the number
+	// of the version that was kept last.
+	versionKey = "infrastructure.cluster.x-k8s.io/last-version"
+	// serialKey and replacedKey are annotations of a version: the state's serial
+	// and the run that replaced it.
+	serialKey   = "infrastructure.cluster.x-k8s.io/state-serial"
+	replacedKey = "infrastructure.cluster.x-k8s.io/replaced-by"
+)
+
+// Version is which state it is among those of a workspace.
+type Version struct {
+	// Lineage is one for all states of a workspace.
+	Lineage string `json:"lineage"`
+	// Serial grows with each change.
+	Serial uint64 `json:"serial"`
+}
+
+// VersionOf reads the version of a state, encrypted or not.
+func VersionOf(state []byte) (Version, error) {
+	var v Version
+	if err := json.Unmarshal(state, &v); err != nil || v.Lineage == "" {
+		return Version{}, fmt.Errorf("it is no state (%d bytes)", len(state))
+	}
+	return v, nil
+}
+
+// NextVersion is the number under which the state in a head is kept when it is
+// replaced.
+func NextVersion(head *corev1.Secret) int {
+	latest, err := strconv.Atoi(head.Annotations[versionKey])
+	if err != nil || latest < 1 || latest >= KeptVersions {
+		return 1
+	}
+	return latest + 1
+}
+
+// SetLastVersion notes in a head which version was kept last.
+func SetLastVersion(head *corev1.Secret, version int) {
+	annotate(head, versionKey, strconv.Itoa(version))
+}
+
+// DescribeVersion notes on the Secret of a version what it is.
+func DescribeVersion(secret *corev1.Secret, state []byte, replacedBy string) {
+	if v, err := VersionOf(state); err == nil {
+		annotate(secret, serialKey, strconv.FormatUint(v.Serial, 10))
+	}
+	annotate(secret, replacedKey, replacedBy)
+}
+
+func annotate(secret *corev1.Secret, key, value string) {
+	if secret.Annotations == nil {
+		secret.Annotations = map[string]string{}
+	}
+	secret.Annotations[key] = value
+}
