@@ -146,12 +146,19 @@ func (b *backend) post(w http.ResponseWriter, req *http.Request) {
 
 // save saves a state, which lies on disk until that is done.
 func (b *backend) save(state []byte) error {
-	if err := writeDurably(b.unsaved, state); err != nil {
-		b.log.printf("keeping the state on disk while it is being saved: %v", err)
+	onDisk := writeDurably(b.unsaved, state)
+	if onDisk != nil {
+		b.log.printf("keeping the state on disk while it is being saved: %v", onDisk)
 	}
 	ctx, cancel := context.WithTimeout(b.giveUp, b.hold)
 	defer cancel()
 	if err := b.store.save(ctx, state); err != nil {
+		if onDisk != nil {
+			// There may be room by now.
+			if onDisk = writeDurably(b.unsaved, state); onDisk != nil {
+				err = fmt.Errorf("%w; %w", err, onDisk)
+			}
+		}
 		return err
 	}
 	if err := os.Remove(b.unsaved); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -145,7 +145,7 @@ func TestStateStoreIsFenced(t *testing.T) {
 			return c.Update(ctx, s)
 		}, nil},
 		"what we were about to write": {func(ctx context.Context, c client.Client, s *corev1.Secret) error {
-			if err := tfstate.Encode(s, []byte(laterState)); err != nil {
+			if _, err := tfstate.Encode(s, []byte(laterState), tfstate.GroupA); err != nil {
 				return err
 			}
 			return c.Update(ctx, s)
@@ -154,7 +154,7 @@ func TestStateStoreIsFenced(t *testing.T) {
 			return c.Delete(ctx, s)
 		}, nil},
 		"another state": {func(ctx context.Context, c client.Client, s *corev1.Secret) error {
-			if err := tfstate.Encode(s, []byte(`{"version":4,"serial":9}`)); err != nil {
+			if _, err := tfstate.Encode(s, []byte(`{"version":4,"serial":9}`), tfstate.GroupA); err != nil {
 				return err
 			}
 			return c.Update(ctx, s)

@@ -153,16 +153,29 @@ func outdatedLock(err error) bool {
 }
 
 // stateNotSaved is the failure of the run if its state could not be saved, nil
-// if it was.
-func (r *run) stateNotSaved() error {
-	err := r.server.failed()
+// if it was, or if cause is such a failure. cause is why the run failed so far.
+func (r *run) stateNotSaved(cause error) error {
+	var err error
+	if r.server != nil {
+		err = r.server.failed()
+	}
 	left, _ := StateOnDisk(r.Dir)
-	if err == nil && len(left) == 0 {
+	if err == nil && len(left) == 0 || notSavedReason(cause) {
 		return nil
 	}
 	if err == nil {
 		err = errors.New("OpenTofu could not save the state")
 	}
+	return notSaved(err, left)
+}
+
+func notSavedReason(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && (f.reason == ReasonStateNotSaved || f.reason == ReasonStateTooLarge)
+}
+
+// notSaved is the failure of a run whose state could not be saved.
+func notSaved(err error, left []string) error {
 	reason := ReasonStateNotSaved
 	var tooLarge *tfstate.TooLargeError
 	if errors.As(err, &tooLarge) {
@@ -173,6 +186,9 @@ func (r *run) stateNotSaved() error {
 
 // onDiskMessage says what a person has to do.
 func onDiskMessage(files []string) string {
+	if len(files) == 0 {
+		return "the disk did not take it either: what the run has made since the last state that was saved has to be found and imported or removed by hand; then release the lock"
+	}
 	return fmt.Sprintf("the state is only in %s, and the lock is kept: delete the Lease, save the state with `tofu state push`, then remove the file", strings.Join(files, " and "))
 }
 

@@ -14,6 +14,7 @@ const (
 	fetchConfig    = "tofurc-fetch"
 	planFile       = "plan"
 	unsavedFile    = "unsaved.tfstate"
+	reservedFile   = "reserved"
 	logFile        = "run.log"
 	erroredState   = "errored.tfstate"
 	lockFile       = ".terraform.lock.hcl"
@@ -25,6 +26,10 @@ const (
 	inlineFile     = "main.tf"
 	inlineJSONFile = "main.tf.json"
 )
+
+// reservedSpace is kept free for the result, in bytes: a module that fills the
+// disk must not keep us from saying that its state is not saved.
+const reservedSpace = 64 << 10
 
 // StateOnDisk returns the files in a run's directory that hold a state which
 // could not be saved: one that OpenTofu left, or one that a dead runner was

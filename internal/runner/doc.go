@@ -37,6 +37,7 @@
 //	tofurc             OpenTofu's CLI configuration
 //	plan               the plan
 //	unsaved.tfstate    a state that is not saved yet
+//	reserved           space for the result on a disk that gets full
 //	run.log            what happened, for people
 //	result.json        the Result
 package runner

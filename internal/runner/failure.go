@@ -2,6 +2,7 @@ package runner
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -59,12 +60,22 @@ const (
 	// ReasonStateLocked means that another run holds the lock. Tried again; a
 	// lock whose holder is dead is broken by the manager.
 	ReasonStateLocked = "StateLocked"
+	// ReasonStateMissing means that the state that the last outputs come from
+	// is not there, or another one is. A person has to restore it, or to say
+	// that there is none any more by removing the annotation state-lineage from
+	// the outputs Secret.
+	ReasonStateMissing = "StateMissing"
+	// ReasonStateNotRestored means that the version that the annotation
+	// restore-state wants is not there, or is none. A person has to correct the
+	// annotation, or to remove it.
+	ReasonStateNotRestored = "StateNotRestored"
 	// ReasonStateNotSaved means that the state of what was made could not be
-	// saved. It lies in the run's directory, and the lock is kept. A person
-	// has to save it (tofu state push) and to remove the lock.
+	// saved. It lies in the run's directory, and the lock is kept. The same run,
+	// started again, saves it if it is proven to belong there (recover);
+	// otherwise a person has to (tofu state push), and to remove the lock.
 	ReasonStateNotSaved = "StateNotSaved"
-	// ReasonStateTooLarge is ReasonStateNotSaved because the state does not fit
-	// into a Secret.
+	// ReasonStateTooLarge is ReasonStateNotSaved because the state is larger
+	// than what can be kept.
 	ReasonStateTooLarge = "StateTooLarge"
 	// ReasonOutputsNotStored means that all went well except for writing the
 	// outputs Secret. Tried again, which changes nothing else.
@@ -77,7 +88,7 @@ const (
 // configuration are the reasons that no repetition mends.
 var configuration = []string{
 	ReasonInputsInvalid, ReasonModuleInvalid, ReasonVariableMissing, ReasonVariableInvalid,
-	ReasonArgumentInvalid, ReasonStateNotSaved, ReasonStateTooLarge,
+	ReasonArgumentInvalid, ReasonStateNotSaved, ReasonStateTooLarge, ReasonStateMissing, ReasonStateNotRestored,
 }
 
 // KindOf says what a failure waits for.
@@ -123,4 +134,15 @@ func asFailure(err error) *failure {
 		return fail(ReasonStateLocked, locked.Error()+"; it will be tried again")
 	}
 	return fail(ReasonRunnerFailed, err.Error())
+}
+
+// MissingState is the message of ReasonStateMissing: instead is the lineage of
+// the state that is there, "" if there is none.
+func MissingState(namespace, workspace, instead string) string {
+	found := "is empty or gone"
+	if instead != "" {
+		found = "has another lineage, " + instead
+	}
+	return fmt.Sprintf("the state in Secret %s %s, although the outputs in Secret %s come from one; restore it, or, if nothing of what was made exists any more, remove the annotation %s from the outputs",
+		tfstate.SecretName(tfstate.Suffix(namespace, workspace)), found, OutputsName(workspace), infrav1.StateLineageAnnotation)
 }

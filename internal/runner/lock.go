@@ -22,6 +22,10 @@ type stateLock struct {
 	labels    map[string]string
 	info      tfstate.LockInfo
 	report    func(error)
+
+	// resumed is true after take if the run held the lock already: nobody else
+	// has written the state since.
+	resumed bool
 }
 
 func (r *run) newLock() *stateLock {
@@ -56,6 +60,7 @@ func (l *stateLock) take(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		l.resumed = tfstate.Holder(lease) == l.info.ID
 		if err := tfstate.Take(lease, l.info); err != nil {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -117,7 +119,8 @@ func (w *workspace) suffix() string { return tfstate.Suffix(w.Namespace, w.Works
 // state is the state in its Secret.
 func (w *workspace) state() []byte {
 	w.t.Helper()
-	state, err := tfstate.Decode(w.secret(tfstate.SecretName(w.suffix())))
+	key := client.ObjectKey{Namespace: w.Namespace, Name: tfstate.SecretName(w.suffix())}
+	_, state, err := ReadState(context.Background(), w.client, key)
 	w.Expect(err).NotTo(HaveOccurred())
 	return state
 }
@@ -169,6 +172,14 @@ func (u *unreliable) Update(ctx context.Context, obj client.Object, opts ...clie
 		return err
 	}
 	return u.Client.Update(ctx, obj, opts...)
+}
+
+func (u *unreliable) Apply(ctx context.Context, obj runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+	name := *obj.(*corev1ac.SecretApplyConfiguration).GetName()
+	if err := u.refuse(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+		return err
+	}
+	return u.Client.Apply(ctx, obj, opts...)
 }
 
 func text(s string) *string { return &s }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/tfstate"
 )
 
 // storeOutputs writes the outputs Secret after an apply. When that failed, the
@@ -95,10 +96,13 @@ func (r *run) outputsSecret(current *corev1.Secret, outputs, lock []byte, comple
 	if len(lock) > 0 {
 		secret.Data[LockFileKey] = lock
 	}
+	if secret.Annotations == nil {
+		secret.Annotations = map[string]string{}
+	}
+	if version, err := tfstate.VersionOf(r.store.state); err == nil {
+		secret.Annotations[infrav1.StateLineageAnnotation] = version.Lineage
+	}
 	if complete {
-		if secret.Annotations == nil {
-			secret.Annotations = map[string]string{}
-		}
 		secret.Annotations[infrav1.InputsDigestAnnotation] = r.result.InputsDigest
 		if r.ApplyRequest != "" {
 			secret.Annotations[infrav1.ApplyRequestAnnotation] = r.ApplyRequest

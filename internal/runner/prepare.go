@@ -17,16 +17,9 @@ import (
 	"github.com/captproject/capt/internal/tofu"
 )
 
-// emptyDirectory removes what an earlier start of this run left, unless that is
-// a state.
+// emptyDirectory removes what an earlier start of this run left. Its state has
+// been saved (recover).
 func (r *run) emptyDirectory(context.Context) error {
-	left, err := StateOnDisk(r.Dir)
-	if err != nil {
-		return err
-	}
-	if len(left) > 0 {
-		return fail(ReasonStateNotSaved, onDiskMessage(left))
-	}
 	for _, name := range []string{workDir, homeDir} {
 		if err := os.RemoveAll(r.path(name)); err != nil {
 			return err

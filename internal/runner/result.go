@@ -84,6 +84,7 @@ func writeDurably(path string, data []byte) error {
 		err = closeErr
 	}
 	if err != nil {
+		_ = os.Remove(temporary)
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return os.Rename(temporary, path)

@@ -67,9 +67,13 @@ func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
 	}
 	defer log.close()
 	r.log = log
+	if err := os.WriteFile(r.path(reservedFile), make([]byte, reservedSpace), 0o600); err != nil {
+		return nil, fmt.Errorf("reserving space for the result: %w", err)
+	}
 
 	r.finish(r.guard(func() error { return r.carryOut(ctx) }))
 	result.Finished = time.Now().UTC()
+	_ = os.Remove(r.path(reservedFile))
 	if err := result.write(o.Dir); err != nil {
 		return nil, fmt.Errorf("writing the result: %w", err)
 	}
@@ -80,8 +84,8 @@ func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
 func (r *run) carryOut(ctx context.Context) error {
 	r.log.printf("run %s: %s of workspace %s/%s", r.Run, strings.ToLower(string(r.Operation)), r.Namespace, r.Workspace)
 	for _, step := range []func(context.Context) error{
-		r.emptyDirectory, r.readInputs, r.takeLock, r.openState,
-		r.writeModule, r.writeVariables, r.writeLockFile,
+		r.readInputs, r.takeLock, r.openState, r.recover, r.restore, r.emptyDirectory,
+		r.writeModule, r.writeVariables, r.writeLockFile, r.expectState,
 		r.init, r.plan, r.apply,
 	} {
 		if ctx.Err() != nil {
@@ -103,10 +107,8 @@ func (r *run) finish(err error) {
 	// been interrupted.
 	ctx, cancel := context.WithTimeout(context.Background(), r.Grace)
 	defer cancel()
-	if r.server != nil {
-		if saveErr := r.stateNotSaved(); saveErr != nil {
-			err = saveErr
-		}
+	if saveErr := r.stateNotSaved(err); saveErr != nil {
+		err = saveErr
 	}
 	if storeErr := r.guard(func() error { return r.storeOutputs(ctx, err == nil) }); storeErr != nil && err == nil {
 		err = storeErr
@@ -132,7 +134,8 @@ func (r *run) releaseLock(ctx context.Context) {
 	if err != nil {
 		r.log.printf("looking for a state on disk: %v", err)
 	}
-	r.result.KeepDirectory = len(left) > 0 || err != nil
+	lost := r.server != nil && r.server.failed() != nil
+	r.result.KeepDirectory = len(left) > 0 || err != nil || lost
 	switch {
 	case r.lock == nil:
 	case r.result.KeepDirectory:

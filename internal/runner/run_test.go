@@ -55,7 +55,10 @@ func TestApplyAgainAndDestroy(t *testing.T) {
 	w.Expect(outputs.Labels).To(Equal(wanted))
 
 	state := w.secret(tfstate.SecretName(w.suffix()))
-	w.Expect(state.Labels).To(Equal(tfstate.Labels(w.suffix(), wanted)))
+	movable := tfstate.Labels(w.suffix(), wanted)
+	movable["clusterctl.cluster.x-k8s.io/move"] = ""
+	w.Expect(state.Labels).To(Equal(movable))
+	w.Expect(state.Finalizers).To(Equal([]string{tfstate.Finalizer}))
 	w.Expect(state.OwnerReferences).To(BeEmpty(), "a state must not go with its owner")
 	w.Expect(w.holder()).To(BeEmpty())
 
@@ -247,7 +250,7 @@ func TestStateThatCannotBeSaved(t *testing.T) {
 	}{
 		"the API server stays away": {dataModule, refuseTimes(-1), ReasonStateNotSaved},
 		"too large": {
-			`resource "terraform_data" "a" { input = [for i in range(1000) : [for j in range(9) : sha512("${i}-${j}")]] }`,
+			`resource "terraform_data" "a" { input = [for i in range(1000) : [for j in range(70) : sha512("${i}-${j}")]] }`,
 			refuseTimes(0), ReasonStateTooLarge,
 		},
 	} {
@@ -273,7 +276,7 @@ func TestStateThatCannotBeSaved(t *testing.T) {
 			// Nobody goes on before it is saved.
 			w.Expect(w.holder()).To(Equal("w-1"))
 			again := w.run(context.Background(), "w-1", infrav1.OperationApply)
-			w.Expect(again.Reason).To(Equal(ReasonStateNotSaved))
+			w.Expect(again.Reason).To(Equal(tc.reason))
 			w.Expect(StateOnDisk(w.Dir)).To(Equal(files))
 			w.Expect(w.run(context.Background(), "w-2", infrav1.OperationApply).Reason).To(Equal(ReasonStateLocked))
 		})

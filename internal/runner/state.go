@@ -17,23 +17,29 @@ import (
 // its lock.
 var errStateChanged = errors.New("the state was changed by somebody else during the run")
 
-// stateStore keeps one workspace's state in its Secret. It is not safe for
+// stateStore keeps one workspace's state in its Secrets. It is not safe for
 // concurrent use.
 type stateStore struct {
 	client    client.Client
 	namespace string
 	suffix    string
 	labels    map[string]string
-	report    func(error)
+	// run is noted with the version of the state that it replaces.
+	run    string
+	report func(error)
 
 	// secret as it was last read or written, nil if there was none.
 	secret *corev1.Secret
 	// state in it, nil if there was none.
 	state []byte
+	// kept is true when the state that the run found has been kept as a version.
+	kept bool
+	// swept is true when no parts are left of writes that crashed.
+	swept bool
 }
 
 func (r *run) newStore() *stateStore {
-	return &stateStore{client: r.client, namespace: r.Namespace, suffix: r.suffix(), labels: r.labels, report: r.awaitAPI}
+	return &stateStore{client: r.client, namespace: r.Namespace, suffix: r.suffix(), labels: r.labels, run: r.Run, report: r.awaitAPI}
 }
 
 // load reads the state.
@@ -51,20 +57,41 @@ func (s *stateStore) load(ctx context.Context) error {
 	return nil
 }
 
+func (s *stateStore) read(ctx context.Context) (*corev1.Secret, []byte, error) {
+	return ReadState(ctx, s.client, s.key(tfstate.SecretName(s.suffix)))
+}
+
+func (s *stateStore) key(name string) client.ObjectKey {
+	return client.ObjectKey{Namespace: s.namespace, Name: name}
+}
+
 // errUnreadable means that what is in the Secret is no state.
 var errUnreadable = errors.New("it cannot be decoded")
 
-func (s *stateStore) read(ctx context.Context) (*corev1.Secret, []byte, error) {
-	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: s.namespace, Name: tfstate.SecretName(s.suffix)}
-	if err := s.client.Get(ctx, key, secret); err != nil {
+// ReadState returns the Secret with this key and the state that is kept in it
+// and its parts: nil if there is no Secret, no state if it is empty.
+func ReadState(ctx context.Context, c client.Reader, key client.ObjectKey) (*corev1.Secret, []byte, error) {
+	head := &corev1.Secret{}
+	if err := c.Get(ctx, key, head); err != nil {
 		return nil, nil, client.IgnoreNotFound(err)
 	}
-	state, err := tfstate.Decode(secret)
+	names, err := tfstate.Parts(head)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
-	return secret, state, nil
+	var parts [][]byte
+	for _, name := range names {
+		part := &corev1.Secret{}
+		if err := c.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: name}, part); client.IgnoreNotFound(err) != nil {
+			return nil, nil, err
+		}
+		parts = append(parts, part.Data[tfstate.PartKey])
+	}
+	state, err := tfstate.Decode(head, parts...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	return head, state, nil
 }
 
 // save writes the state, and tries until ctx ends: whatever the API server
@@ -89,22 +116,53 @@ func (s *stateStore) save(ctx context.Context, state []byte) error {
 	return nil
 }
 
-// write writes the state once.
+// write writes the state once. Until the head is written, the old one is whole.
 func (s *stateStore) write(ctx context.Context, state []byte) error {
-	secret := tfstate.NewSecret(s.namespace, s.suffix, s.labels)
-	put := func() error { return s.client.Create(ctx, secret) }
-	if s.secret != nil {
-		secret = s.secret.DeepCopy()
-		put = func() error { return s.client.Update(ctx, secret) }
-	}
-	if err := tfstate.Encode(secret, state); err != nil {
+	version, err := s.keepVersion(ctx)
+	if err != nil {
 		return err
 	}
-	if err := put(); err != nil {
+	head := s.nextHead()
+	if version > 0 {
+		tfstate.SetLastVersion(head, version)
+	}
+	parts, err := tfstate.Encode(head, state, tfstate.NextGroup(s.secret))
+	if err != nil {
 		return err
 	}
-	s.secret, s.state = secret, state
+	if len(parts) > 0 {
+		if err := s.claim(ctx); err != nil {
+			return err
+		}
+		head.ResourceVersion = s.secret.ResourceVersion
+		if err := s.putParts(ctx, parts, tfstate.Finalizer); err != nil {
+			return err
+		}
+	}
+	if err := s.put(ctx, head); err != nil {
+		return err
+	}
+	s.secret, s.state, s.kept = head, state, true
+	s.sweep(ctx)
 	return nil
+}
+
+// nextHead is the head that is to be changed and written.
+func (s *stateStore) nextHead() *corev1.Secret {
+	if s.secret == nil {
+		return tfstate.NewSecret(s.namespace, s.suffix, s.labels)
+	}
+	head := s.secret.DeepCopy()
+	tfstate.Protect(head)
+	return head
+}
+
+// put writes the head, if nobody else has.
+func (s *stateStore) put(ctx context.Context, head *corev1.Secret) error {
+	if head.ResourceVersion == "" {
+		return s.client.Create(ctx, head)
+	}
+	return s.client.Update(ctx, head)
 }
 
 // reconcile looks at a Secret that is not the one we know, and writes to it if
@@ -118,7 +176,7 @@ func (s *stateStore) reconcile(ctx context.Context, state []byte) error {
 	case err != nil:
 		return err
 	case found != nil && bytes.Equal(found, state):
-		s.secret, s.state = secret, state
+		s.secret, s.state, s.kept = secret, state, true
 		return nil
 	case found != nil && !bytes.Equal(found, s.state):
 		return errStateChanged

@@ -10,7 +10,9 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/inputs"
+	"github.com/captproject/capt/internal/tfstate"
 )
 
 // writeModule puts the module and what belongs to it into the working
@@ -161,4 +163,18 @@ func (r *run) writeLockFile(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(path, content, 0o600)
+}
+
+// expectState fails if there was a state from which the last outputs come, and
+// it is not there: everything would be made twice.
+func (r *run) expectState(context.Context) error {
+	if r.outputs == nil {
+		return nil
+	}
+	lineage := r.outputs.Annotations[infrav1.StateLineageAnnotation]
+	found, _ := tfstate.VersionOf(r.store.state)
+	if lineage == "" || found.Lineage == lineage {
+		return nil
+	}
+	return fail(ReasonStateMissing, MissingState(r.Namespace, r.Workspace, found.Lineage))
 }

@@ -68,25 +68,21 @@ func partName(head string, group Group, i int) string {
 // server-side apply, and no other object.)
 func SecretNames(suffix string) []string {
 	head := SecretName(suffix)
-	names := append([]string{head}, PartNames(head)...)
+	names := append([]string{head}, PartNames(head, GroupA)...)
+	names = append(names, PartNames(head, GroupB)...)
 	for version := 1; version <= KeptVersions; version++ {
 		name := VersionName(suffix, version)
-		names = append(names, name)
-		for i := 1; i <= MaxParts; i++ {
-			names = append(names, partName(name, GroupA, i))
-		}
+		names = append(append(names, name), PartNames(name, GroupA)...)
 	}
 	return names
 }
 
-// PartNames are the names of all Secrets that the parts of the state with this
-// head may be in.
-func PartNames(head string) []string {
+// PartNames are the names of all Secrets in a group of the state with this head,
+// in order.
+func PartNames(head string, group Group) []string {
 	var names []string
-	for _, group := range []Group{GroupA, GroupB} {
-		for i := 1; i <= MaxParts; i++ {
-			names = append(names, partName(head, group, i))
-		}
+	for i := 1; i <= MaxParts; i++ {
+		names = append(names, partName(head, group, i))
 	}
 	return names
 }

@@ -67,6 +67,14 @@ func Labels(suffix string, more map[string]string) map[string]string {
 	return labels
 }
 
+// PartLabels are the labels of the Secrets of parts and versions. They lack those
+// of OpenTofu, which is to take them for nothing.
+func PartLabels(more map[string]string) map[string]string {
+	labels := map[string]string{moveLabel: ""}
+	maps.Copy(labels, more)
+	return labels
+}
+
 // NewSecret is the Secret of a state that has not been kept before, without
 // the state.
 func NewSecret(namespace, suffix string, labels map[string]string) *corev1.Secret {

@@ -15,6 +15,16 @@ const (
 	// value, of which the first 256 bytes count. A time (RFC 3339) is usual. On
 	// the Secret of the outputs it is the last value that was complied with.
 	ApplyRequestAnnotation = "infrastructure.cluster.x-k8s.io/apply-requested-at"
+
+	// StateLineageAnnotation holds, on the Secret of a workspace's outputs, the
+	// lineage of the state that they come from. As long as it is there, a state
+	// that is missing, or another one, is refused.
+	StateLineageAnnotation = "infrastructure.cluster.x-k8s.io/state-lineage"
+
+	// RestoreStateAnnotation on the Secret of a workspace's state asks the next
+	// run to go back to an earlier version of the state before it plans. Its
+	// value is the number of the version.
+	RestoreStateAnnotation = "infrastructure.cluster.x-k8s.io/restore-state"
 )
 
 // WorkspaceTemplateReference names a WorkspaceTemplate.
