@@ -36,7 +36,19 @@ func (e *Engine) Destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if unsaved := stateMayBeOnDisk(runs); unsaved != nil {
 		return observe(decision{action: giveUp}, unsaved, runs), nil
 	}
-	empty, err := e.stateEmpty(ctx, workspace)
+	state, err := e.state(ctx, workspace)
+	if err != nil {
+		return engine.Observation{}, err
+	}
+	switch missing, err := e.stateMissing(ctx, workspace, state); {
+	case err != nil:
+		return engine.Observation{}, err
+	case missing != nil:
+		observation := observe(decision{action: giveUp}, latest, runs)
+		observation.Failure = missing
+		return observation, nil
+	}
+	empty, err := tfstate.Empty(state)
 	if err != nil {
 		return engine.Observation{}, err
 	}
@@ -164,24 +176,6 @@ func stateNotSaved(run *infrav1.WorkspaceRun) bool {
 	return slices.Contains([]string{runner.ReasonStateNotSaved, runner.ReasonStateTooLarge}, run.Status.Reason)
 }
 
-// stateEmpty tells whether the workspace has no resources, as far as its state
-// knows.
-func (e *Engine) stateEmpty(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, error) {
-	secret := &corev1.Secret{}
-	name := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
-	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: name}, secret); err != nil {
-		if client.IgnoreNotFound(err) == nil {
-			return true, nil
-		}
-		return false, fmt.Errorf("reading the state: %w", err)
-	}
-	state, err := tfstate.Decode(secret)
-	if err != nil {
-		return false, fmt.Errorf("reading the state in Secret %s: %w", name, err)
-	}
-	return tfstate.Empty(state)
-}
-
 // Release is described by engine.Engine.
 func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (engine.Observation, error) {
 	runs, err := e.runs(ctx, e.Live, workspace)
@@ -191,22 +185,21 @@ func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if latest := last(runs); latest != nil && !latest.Ended() {
 		return observe(decision{action: await}, latest, runs), nil
 	}
-	return e.forget(ctx, workspace, runs, nil)
+	return e.forget(ctx, workspace, runs, e.releaseState)
 }
 
-// forget deletes what is kept for a workspace: what first deletes, if it is
-// given, then the outputs, the inputs and the runs. A crash in between is mended
-// by the next call, because all of it is found by name.
+// forget deletes what is kept for a workspace: the outputs, the state as it is
+// told, the inputs and the runs. A crash in between is mended by the next call,
+// because all of it is found by name. Outputs without a state would mean that it
+// is missing, so that they go first.
 func (e *Engine) forget(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun,
-	first func(context.Context, *infrav1.WorkspaceTemplateApply) error,
+	forgetState func(context.Context, *infrav1.WorkspaceTemplateApply) error,
 ) (engine.Observation, error) {
-	if first != nil {
-		if err := first(ctx, workspace); err != nil {
-			return engine.Observation{}, err
-		}
-	}
 	outputs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}}
 	if err := e.delete(ctx, outputs); err != nil {
+		return engine.Observation{}, err
+	}
+	if err := forgetState(ctx, workspace); err != nil {
 		return engine.Observation{}, err
 	}
 	if err := e.deleteInputs(ctx, workspace, sets.New[string]()); err != nil {
@@ -221,15 +214,4 @@ func (e *Engine) forget(ctx context.Context, workspace *infrav1.WorkspaceTemplat
 		return engine.Observation{State: engine.Running, Run: last(runs).Name, Operation: last(runs).Spec.Operation}, nil
 	}
 	return engine.Observation{State: engine.Gone}, nil
-}
-
-// deleteState deletes a state without resources, and its lock.
-func (e *Engine) deleteState(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
-	suffix := tfstate.Suffix(workspace.Namespace, workspace.Name)
-	state := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: tfstate.SecretName(suffix)}}
-	if err := e.delete(ctx, state); err != nil {
-		return err
-	}
-	lock := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: tfstate.LeaseName(suffix)}}
-	return e.delete(ctx, lock)
 }

@@ -14,7 +14,9 @@ import (
 type Executor interface {
 	// Ensure starts a run unless it was started before or deleted, and tells how it
 	// stands. It never waits for the run, and never starts one twice: a run
-	// that was started and has left no result is Lost.
+	// that was started and has left no result is Lost. The one exception is a
+	// run that has left a state which is not saved, once its runner is proven
+	// dead: started again, it saves it.
 	Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (Execution, error)
 
 	// Release removes what is kept of a run that has ended.

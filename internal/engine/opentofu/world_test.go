@@ -184,8 +184,8 @@ const (
 // keepState has the state hold text, and the lock be there.
 func (w *world) keepState(text string) {
 	suffix := tfstate.Suffix(w.workspace.Namespace, "w")
-	secret := tfstate.NewSecret(w.workspace.Namespace, suffix, nil)
-	w.Expect(tfstate.Encode(secret, []byte(text))).To(Succeed())
+	secret := tfstate.NewSecret(w.workspace.Namespace, suffix, map[string]string{infrav1.WorkspaceLabel: "w"})
+	w.Expect(tfstate.Encode(secret, []byte(text), tfstate.GroupA)).To(BeEmpty())
 	if w.has(secret.Name, &corev1.Secret{}) {
 		w.Expect(env.Client.Update(context.Background(), secret)).To(Succeed())
 		return

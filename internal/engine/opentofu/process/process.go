@@ -47,12 +47,18 @@ var _ opentofu.Executor = &Executor{}
 // inheritedLock is the number that the first of a command's ExtraFiles has.
 const inheritedLock = 3
 
+// maxRestarts is how often a runner is started again to save its state. Each time
+// it tries for as long as its grace.
+const maxRestarts = 3
+
 // Names of files in a run's directory.
 const (
 	// lockFile is locked while the runner lives.
 	lockFile = "runner.lock"
 	// startedFile exists from just before the runner is started.
 	startedFile = "started"
+	// restartsFile has a byte for each time the runner was started again.
+	restartsFile = "restarts"
 	// logFile takes what the runner itself prints.
 	logFile = "runner.out"
 )
@@ -117,6 +123,8 @@ func (e *Executor) withLock(ctx context.Context, run *infrav1.WorkspaceRun, dir 
 	where := e.where(dir)
 	result, err := runner.ReadResult(dir)
 	switch {
+	case err == nil && result.Reason == runner.ReasonStateNotSaved && e.mayRestart(dir):
+		return e.restart(ctx, run, dir, lock)
 	case err == nil:
 		return opentofu.Execution{State: opentofu.ExecutionEnded, Where: where, Result: result}, nil
 	case !errors.Is(err, os.ErrNotExist):
@@ -131,15 +139,20 @@ func (e *Executor) withLock(ctx context.Context, run *infrav1.WorkspaceRun, dir 
 			e.watchProcess(ctx, run, pid)
 			return opentofu.Execution{State: opentofu.ExecutionRunning, Where: where}, nil
 		}
-		return lost(dir, where)
+		return e.lost(ctx, run, dir, lock)
 	}
 	if err != nil {
 		return opentofu.Execution{}, fmt.Errorf("marking the run as started: %w", err)
 	}
 	defer started.Close()
+	return e.startNoted(ctx, run, dir, lock, started)
+}
+
+// startNoted starts the runner and notes its process in the file started, which
+// is removed if nothing runs, so that the next call may try again.
+func (e *Executor) startNoted(ctx context.Context, run *infrav1.WorkspaceRun, dir string, lock, started *os.File) (opentofu.Execution, error) {
 	pid, err := e.start(run, dir, lock)
 	if err != nil {
-		// Nothing runs, so that the next call may try again.
 		return opentofu.Execution{}, errors.Join(err, os.Remove(started.Name()))
 	}
 	if _, err := fmt.Fprintf(started, "process %d on %s", pid, e.host); err != nil {
@@ -150,16 +163,48 @@ func (e *Executor) withLock(ctx context.Context, run *infrav1.WorkspaceRun, dir 
 	return opentofu.Execution{State: opentofu.ExecutionRunning, Where: e.where(dir)}, nil
 }
 
+// mayRestart tells whether a runner that is dead, and left a state that is nowhere
+// else, may be started again.
+func (e *Executor) mayRestart(dir string) bool {
+	restarts, err := os.Stat(filepath.Join(dir, restartsFile))
+	return errors.Is(err, os.ErrNotExist) || err == nil && restarts.Size() < maxRestarts
+}
+
+// restart starts the runner of a run again, in the same directory. It finds its
+// lock and what it left, saves that if it is proven to be right, and goes on (see
+// package runner).
+func (e *Executor) restart(ctx context.Context, run *infrav1.WorkspaceRun, dir string, lock *os.File) (opentofu.Execution, error) {
+	restarts, err := os.OpenFile(filepath.Join(dir, restartsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return opentofu.Execution{}, fmt.Errorf("counting the restarts of the run: %w", err)
+	}
+	_, err = restarts.WriteString(".")
+	if err = errors.Join(err, restarts.Close()); err != nil {
+		return opentofu.Execution{}, fmt.Errorf("counting the restarts of the run: %w", err)
+	}
+	started, err := os.OpenFile(filepath.Join(dir, startedFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return opentofu.Execution{}, fmt.Errorf("marking the run as started: %w", err)
+	}
+	defer started.Close()
+	ctrl.LoggerFrom(ctx).Info("Starting the runner again, because it has left a state that is not saved")
+	return e.startNoted(ctx, run, dir, lock, started)
+}
+
 // lost is the execution of a run whose runner was killed. If it left a state
-// that is nowhere else, that is a result of its own: nothing may go on before a
-// person has seen to it.
-func lost(dir, where string) (opentofu.Execution, error) {
+// that is nowhere else, the runner is started again; when that does not help, it
+// is a result of its own: nothing may go on before a person has seen to it.
+func (e *Executor) lost(ctx context.Context, run *infrav1.WorkspaceRun, dir string, lock *os.File) (opentofu.Execution, error) {
+	where := e.where(dir)
 	unsaved, err := runner.StateOnDisk(dir)
 	if err != nil {
 		return opentofu.Execution{}, fmt.Errorf("looking for an unsaved state of the run: %w", err)
 	}
 	if len(unsaved) == 0 {
 		return opentofu.Execution{State: opentofu.ExecutionLost, Where: where, Message: "its runner ended without a result: it was killed"}, nil
+	}
+	if e.mayRestart(dir) {
+		return e.restart(ctx, run, dir, lock)
 	}
 	return opentofu.Execution{State: opentofu.ExecutionEnded, Where: where, Result: &runner.Result{
 		Phase:         infrav1.RunFailed,

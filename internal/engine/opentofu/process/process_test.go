@@ -155,12 +155,39 @@ func TestAKilledRunnerIsLost(t *testing.T) {
 	}
 }
 
+// A runner that has left a state saves it when it is started again, be it that it
+// was killed or that it has given up.
+func TestARunnerThatLeftAStateIsStartedAgain(t *testing.T) {
+	for name, left := range map[string]order{
+		"killed":   {Files: map[string]string{"unsaved.tfstate": "{}"}},
+		"given up": {Result: &runner.Result{Phase: infrav1.RunFailed, Reason: runner.ReasonStateNotSaved, KeepDirectory: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.ensure()
+			first, tell, _ := s.answer()
+			s.Expect(tell.Encode(left)).To(Succeed())
+			s.ended(s.executor)
+			s.Expect(s.ensure().State).To(Equal(opentofu.ExecutionRunning))
+			again, tell, _ := s.answer()
+			s.Expect(again.PID).NotTo(Equal(first.PID))
+			s.Expect(again.Args).To(Equal(first.Args))
+			s.Expect(s.ensure()).To(Equal(s.running(again.PID)), "once")
+			s.Expect(tell.Encode(order{Result: &runner.Result{Phase: infrav1.RunSucceeded}})).To(Succeed())
+			s.ended(s.executor)
+			s.Expect(s.ensure().Result.Phase).To(Equal(infrav1.RunSucceeded))
+		})
+	}
+}
+
 func TestAStateThatIsNowhereElseIsKept(t *testing.T) {
 	s := newSite(t)
-	s.ensure()
-	_, tell, _ := s.answer()
-	s.Expect(tell.Encode(order{Files: map[string]string{"unsaved.tfstate": "{}"}})).To(Succeed())
-	s.ended(s.executor)
+	for range maxRestarts + 1 {
+		s.Expect(s.ensure().State).To(Equal(opentofu.ExecutionRunning))
+		_, tell, _ := s.answer()
+		s.Expect(tell.Encode(order{Files: map[string]string{"unsaved.tfstate": "{}"}})).To(Succeed())
+		s.ended(s.executor)
+	}
 	execution := s.ensure()
 	s.Expect(execution.State).To(Equal(opentofu.ExecutionEnded))
 	s.Expect(execution.Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, gstruct.Fields{

@@ -1,0 +1,121 @@
+package opentofu
+
+import (
+	"context"
+	"fmt"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/runner"
+	"github.com/captproject/capt/internal/tfstate"
+)
+
+// state returns the state of a workspace, nil if there is none.
+func (e *Engine) state(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) ([]byte, error) {
+	name := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
+	_, state, err := runner.ReadState(ctx, e.Live, client.ObjectKey{Namespace: workspace.Namespace, Name: name})
+	if err != nil {
+		return nil, fmt.Errorf("reading the state in Secret %s: %w", name, err)
+	}
+	return state, nil
+}
+
+// stateMissing is the failure of a workspace whose outputs come from a state that
+// is not the one there is; nil if all is well. To take a missing state for an empty
+// one would leave all that was made behind.
+func (e *Engine) stateMissing(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, state []byte) (*engine.Failure, error) {
+	outputs := secretMetadata()
+	key := client.ObjectKey{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}
+	if err := e.Live.Get(ctx, key, outputs); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("reading the outputs of the last run: %w", err)
+	}
+	lineage := outputs.Annotations[infrav1.StateLineageAnnotation]
+	found, _ := tfstate.VersionOf(state)
+	if lineage == "" || lineage == found.Lineage {
+		return nil, nil
+	}
+	return &engine.Failure{
+		Reason:  runner.ReasonStateMissing,
+		Message: runner.MissingState(workspace.Namespace, workspace.Name, found.Lineage),
+		// Secrets of states are not watched.
+		RetryAfter: firstRetry,
+	}, nil
+}
+
+// deleteState deletes a state without resources, its versions and its lock.
+func (e *Engine) deleteState(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	secrets, err := e.stateSecrets(ctx, workspace)
+	if err != nil {
+		return err
+	}
+	for _, name := range secrets {
+		if err := e.unprotect(ctx, workspace.Namespace, name); err != nil {
+			return err
+		}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: name}}
+		if err := e.delete(ctx, secret); err != nil {
+			return err
+		}
+	}
+	suffix := tfstate.Suffix(workspace.Namespace, workspace.Name)
+	lock := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: tfstate.LeaseName(suffix)}}
+	return e.delete(ctx, lock)
+}
+
+// releaseState leaves a state to a person, who must be able to delete it.
+func (e *Engine) releaseState(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	secrets, err := e.stateSecrets(ctx, workspace)
+	if err != nil {
+		return err
+	}
+	for _, name := range secrets {
+		if err := e.unprotect(ctx, workspace.Namespace, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stateSecrets are the names of the Secrets that there are of a state and its
+// versions: the state's own last, because it says where the others are.
+func (e *Engine) stateSecrets(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) ([]string, error) {
+	secrets := &metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := e.Live.List(ctx, secrets, client.InNamespace(workspace.Namespace), client.MatchingLabels(workspaceLabels(workspace))); err != nil {
+		return nil, fmt.Errorf("listing the Secrets of the state: %w", err)
+	}
+	head := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
+	possible := sets.New(tfstate.SecretNames(tfstate.Suffix(workspace.Namespace, workspace.Name))...)
+	var names []string
+	for _, secret := range secrets.Items {
+		if possible.Has(secret.Name) && secret.Name != head {
+			names = append(names, secret.Name)
+		}
+	}
+	return append(names, head), nil
+}
+
+// unprotect lets a Secret of a state be deleted.
+func (e *Engine) unprotect(ctx context.Context, namespace, name string) error {
+	secret := &corev1.Secret{}
+	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if !controllerutil.RemoveFinalizer(secret, tfstate.Finalizer) {
+		return nil
+	}
+	if err := e.Client.Update(ctx, secret); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("letting Secret %s be deleted: %w", name, err)
+	}
+	return nil
+}
