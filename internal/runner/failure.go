@@ -77,6 +77,9 @@ const (
 	// ReasonStateTooLarge is ReasonStateNotSaved because the state is larger
 	// than what can be kept.
 	ReasonStateTooLarge = "StateTooLarge"
+	// ReasonStateNearLimit comes with a success: the state has 80 % of what can
+	// be kept, or more. Mended by dividing the module.
+	ReasonStateNearLimit = "StateNearLimit"
 	// ReasonOutputsNotStored means that all went well except for writing the
 	// outputs Secret. Tried again, which changes nothing else.
 	ReasonOutputsNotStored = "OutputsNotStored"

@@ -119,3 +119,12 @@ func TestAStateThatIsNowhereKeepsTheLock(t *testing.T) {
 	w.Expect(result.KeepDirectory).To(BeTrue())
 	w.Expect(w.holder()).To(Equal("w-1"))
 }
+
+func TestAStateNearTheLimitIsSaidSo(t *testing.T) {
+	for size, reason := range map[int]string{7: ReasonStateNearLimit, 1: ""} {
+		g := NewWithT(t)
+		r := &run{result: &Result{}, store: &stateStore{state: stateOf(1, size)}}
+		r.warn()
+		g.Expect(r.result.Reason).To(Equal(reason))
+	}
+}

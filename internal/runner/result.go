@@ -20,9 +20,10 @@ type Result struct {
 	Operation infrav1.Operation `json:"operation"`
 	// Phase is RunSucceeded or RunFailed.
 	Phase infrav1.RunPhase `json:"phase"`
-	// Reason is one of the Reason constants, "" after a success.
+	// Reason is one of the Reason constants; after a success "" or
+	// ReasonStateNearLimit.
 	Reason string `json:"reason,omitempty"`
-	// Message is why it failed, for people: one line, about 1 KiB at most.
+	// Message explains the reason, for people: one line, about 1 KiB at most.
 	Message string `json:"message,omitempty"`
 	// Kind is what a failure waits for, "" after a success.
 	Kind infrav1.FailureKind `json:"kind,omitempty"`

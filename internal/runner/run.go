@@ -124,7 +124,16 @@ func (r *run) finish(err error) {
 		r.log.printf("failed: %s: %s", r.result.Reason, r.result.Message)
 		return
 	}
-	r.log.printf("succeeded")
+	r.warn()
+	r.log.printf("succeeded %s", r.result.Message)
+}
+
+// warn says with a success that the state will soon be too large.
+func (r *run) warn() {
+	if size, near := tfstate.NearLimit(r.store.state); near {
+		r.result.Reason = ReasonStateNearLimit
+		r.result.Message = fmt.Sprintf("the state has %d bytes when compressed, and at most %d can be kept: divide the module", size, tfstate.MaxSize)
+	}
 }
 
 // releaseLock gives the lock back, unless there is a state that only the run's

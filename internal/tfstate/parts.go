@@ -87,6 +87,17 @@ func fill(head *corev1.Secret, content []byte) {
 	annotate(head, encodingKey, "gzip")
 }
 
+// NearLimit tells whether a state has 80 % of MaxSize, or more, and how many bytes
+// it has when compressed.
+func NearLimit(state []byte) (size int, near bool) {
+	const limit = MaxSize / 5 * 4
+	if len(state) < limit {
+		return 0, false
+	}
+	packed, err := compress(state)
+	return len(packed), err == nil && len(packed) >= limit
+}
+
 // Parts are the names of the Secrets that hold the state of a head, in order;
 // nil if it holds all of it itself.
 func Parts(head *corev1.Secret) ([]string, error) {

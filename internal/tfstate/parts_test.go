@@ -91,3 +91,14 @@ func TestStateThatDoesNotFit(t *testing.T) {
 	g.Expect(err.(*TooLargeError).Size).To(BeNumerically(">", MaxSize))
 	g.Expect(Decode(s)).To(Equal([]byte("old")))
 }
+
+func TestNearLimit(t *testing.T) {
+	g := NewWithT(t)
+	size, near := NearLimit(noise(MaxSize / 10 * 8))
+	g.Expect(near).To(BeTrue())
+	g.Expect(size).To(And(BeNumerically(">", MaxSize/10*8), BeNumerically("<", MaxSize)))
+	for _, state := range [][]byte{nil, noise(MaxSize / 10 * 6), bytes.Repeat([]byte("a"), 2*MaxSize)} {
+		_, near := NearLimit(state)
+		g.Expect(near).To(BeFalse())
+	}
+}

@@ -74,7 +74,10 @@ func (r *Reconciler) recordResult(ctx context.Context, run *infrav1.WorkspaceRun
 		status.Plan = *result.Plan
 	}
 	status.Phase, status.Reason, status.Message, status.FailureKind = result.Phase, result.Reason, result.Message, result.Kind
-	if result.Phase == infrav1.RunSucceeded {
+	switch {
+	case result.Phase == infrav1.RunSucceeded && result.Reason != "":
+		return phase.Note(result.Reason, result.Message)
+	case result.Phase == infrav1.RunSucceeded:
 		return phase.Done()
 	}
 	return phase.Block(result.Reason, errors.New(result.Message))

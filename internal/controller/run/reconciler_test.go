@@ -153,6 +153,9 @@ func TestHowARunEndedIsRecordedOnce(t *testing.T) {
 		condition string
 	}{
 		"well": {runner.Result{Phase: infrav1.RunSucceeded, Plan: plan}, "True Succeeded"},
+		"well, with something to know": {
+			runner.Result{Phase: infrav1.RunSucceeded, Reason: runner.ReasonStateNearLimit, Message: "it is large"}, "True StateNearLimit",
+		},
 		"badly": {runner.Result{
 			Phase: infrav1.RunFailed, Reason: "ApplyFailed", Message: "it broke", Kind: infrav1.FailureTransient, Plan: plan,
 		}, "False ApplyFailed"},
