@@ -116,6 +116,15 @@ func (w *workspace) secret(name string) *corev1.Secret {
 
 func (w *workspace) suffix() string { return tfstate.Suffix(w.Namespace, w.Workspace) }
 
+// store is one that knows the workspace's state.
+func (w *workspace) store() *stateStore {
+	w.t.Helper()
+	s := newStore(w.client)
+	s.namespace, s.suffix = w.Namespace, w.suffix()
+	w.Expect(s.load(context.Background())).To(Succeed())
+	return s
+}
+
 // state is the state in its Secret.
 func (w *workspace) state() []byte {
 	w.t.Helper()

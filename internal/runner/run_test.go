@@ -1,8 +1,11 @@
 package runner
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -87,39 +90,107 @@ func TestApplyAgainAndDestroy(t *testing.T) {
 	w.Expect(tfstate.Empty(w.state())).To(BeTrue())
 }
 
-// A person has nothing but `tofu` to look at a state with.
-func TestStateIsReadByOpenTofusOwnBackend(t *testing.T) {
+// A person has nothing but `tofu`, and rescues a state as docs/engine.md says.
+func TestAStateIsRescuedWithOpenTofusOwnBackend(t *testing.T) {
 	w := newWorkspace(t)
 	w.Expect(w.apply(inline(dataModule)).Phase).To(Equal(infrav1.RunSucceeded))
+	p := w.person(dataModule)
+	p.tofu("init")
+	w.Expect(p.tofu("state", "list")).To(Equal("terraform_data.a\n"))
+	w.Expect(p.tofu("output", "out")).To(Equal("\"hello\"\n"))
+	ctx := context.Background()
+	plan, err := p.cli.Plan(ctx, tofu.PlanOptions{Out: filepath.Join(p.cli.Dir, "plan")})
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(plan.Changed).To(BeFalse())
 
-	dir := t.TempDir()
+	pulled := filepath.Join(p.cli.Dir, "pulled")
+	w.Expect(os.WriteFile(pulled, []byte(p.tofu("state", "pull")), 0o600)).To(Succeed())
+	p.tofu("state", "rm", "terraform_data.a")
+	w.Expect(tfstate.Empty(w.state())).To(BeTrue())
+	p.tofu("state", "push", "-force", pulled)
+	w.Expect(w.holder()).To(BeEmpty())
+	again := w.run(ctx, "w-2", infrav1.OperationApply)
+	w.Expect(again.Plan).To(Equal(counts(0, 0, 0, 0)), again.Message)
+
+	// The lock of a run is respected, and broken by its name.
+	held := &stateLock{client: w.client, namespace: w.Namespace, suffix: w.suffix(), info: tfstate.LockInfo{ID: "w-9", Who: "me"}, report: func(error) {}}
+	w.Expect(held.take(ctx)).To(Succeed())
+	w.Expect(p.refused("state", "push", "-force", pulled)).To(And(ContainSubstring("Error acquiring the state lock"), ContainSubstring("w-9")))
+	p.tofu("force-unlock", "-force", "w-9")
+	w.Expect(w.holder()).To(BeEmpty())
+
+	// And a lock of a person by a run.
+	held.info.ID = "4e1f"
+	w.Expect(held.take(ctx)).To(Succeed())
+	w.Expect(w.run(ctx, "w-3", infrav1.OperationApply).Reason).To(Equal(ReasonStateLocked))
+}
+
+// A state that is divided is refused by that backend, not taken for an empty one;
+// with the parts put together by hand, it is read.
+func TestADividedStateIsNoEmptyOneToOpenTofusOwnBackend(t *testing.T) {
+	w := newWorkspace(t)
+	store := w.store()
+	w.Expect(store.save(context.Background(), stateOf(1, 1))).To(Succeed())
+	p := w.person(dataModule)
+	w.Expect(p.refused("init")).To(ContainSubstring("gzip: invalid header"))
+
+	var packed []byte
+	for _, name := range filled(t, w.Namespace) {
+		packed = append(packed, w.secret(name).Data["part"]...)
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(packed))
+	w.Expect(err).NotTo(HaveOccurred())
+	whole, err := io.ReadAll(reader)
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(bytes.Equal(whole, store.state)).To(BeTrue())
+}
+
+// person is somebody with a folder, OpenTofu and a kubeconfig.
+type person struct {
+	w   *workspace
+	cli tofu.CLI
+}
+
+func (w *workspace) person(module string) *person {
+	w.t.Helper()
+	dir := w.t.TempDir()
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	w.Expect(os.WriteFile(kubeconfig, env.Kubeconfig, 0o600)).To(Succeed())
-	module := `terraform {
+	backend := `terraform {
   backend "kubernetes" {
     namespace     = "` + w.Namespace + `"
     secret_suffix = "` + w.suffix() + `"
   }
-}` + dataModule
-	w.Expect(os.WriteFile(filepath.Join(dir, "main.tf"), []byte(module), 0o600)).To(Succeed())
-	cli := tofu.CLI{Path: w.Tofu, Dir: dir, Env: tofu.Environment(dir, os.DevNull, "KUBE_CONFIG_PATH="+kubeconfig), Grace: time.Minute}
-	ctx := context.Background()
-	w.Expect(cli.Init(ctx, tofu.InitOptions{})).To(Succeed())
-	plan, err := cli.Plan(ctx, tofu.PlanOptions{Out: filepath.Join(dir, "plan")})
-	w.Expect(err).NotTo(HaveOccurred())
-	w.Expect(plan.Changed).To(BeFalse())
-	w.Expect(w.holder()).To(BeEmpty())
+}`
+	w.Expect(os.WriteFile(filepath.Join(dir, "main.tf"), []byte(backend+module), 0o600)).To(Succeed())
+	return &person{w, tofu.CLI{
+		Path: w.Tofu, Dir: dir, Env: tofu.Environment(dir, os.DevNull, "KUBE_CONFIG_PATH="+kubeconfig), Grace: time.Minute,
+	}}
+}
 
-	// And the lock of one run is respected by it, and broken by its name.
-	held := &stateLock{client: w.client, namespace: w.Namespace, suffix: w.suffix(), info: tfstate.LockInfo{ID: "w-9", Who: "me"}, report: func(error) {}}
-	w.Expect(held.take(ctx)).To(Succeed())
-	_, err = cli.Plan(ctx, tofu.PlanOptions{Out: filepath.Join(dir, "plan")})
-	w.Expect(err).To(MatchError(ContainSubstring("Error acquiring the state lock")))
-	unlock := exec.Command(w.Tofu, "force-unlock", "-force", "w-9")
-	unlock.Dir, unlock.Env = dir, cli.Env
-	said, err := unlock.CombinedOutput()
-	w.Expect(err).NotTo(HaveOccurred(), string(said))
-	w.Expect(w.holder()).To(BeEmpty())
+func (p *person) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(p.cli.Path, args...)
+	cmd.Dir, cmd.Env = p.cli.Dir, append(p.cli.Env, "TF_CLI_ARGS=-no-color")
+	return cmd
+}
+
+// tofu runs a command and returns what it prints.
+func (p *person) tofu(args ...string) string {
+	p.w.t.Helper()
+	cmd := p.command(args...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	p.w.Expect(err).NotTo(HaveOccurred(), said.String())
+	return string(out)
+}
+
+// refused runs a command that must fail and returns what it says.
+func (p *person) refused(args ...string) string {
+	p.w.t.Helper()
+	said, err := p.command(args...).CombinedOutput()
+	p.w.Expect(err).To(HaveOccurred())
+	return string(said)
 }
 
 func TestVariables(t *testing.T) {

@@ -3,14 +3,16 @@ package runner
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/hack/tools/toolbox"
 	"github.com/captproject/capt/internal/tfstate"
 )
 
@@ -19,19 +21,26 @@ func says(text string) string {
 	return fmt.Sprintf(`resource "terraform_data" "a" { input = %q }`, text)
 }
 
-// annotate sets an annotation as kubectl does, "" removes it.
+// kubectl runs a command of docs/engine.md.
+func (w *workspace) kubectl(args ...string) {
+	w.t.Helper()
+	programs, err := toolbox.Ensure(context.Background(), os.Stderr, toolbox.Kubectl)
+	w.Expect(err).NotTo(HaveOccurred())
+	kubeconfig := filepath.Join(w.t.TempDir(), "kubeconfig")
+	w.Expect(os.WriteFile(kubeconfig, env.Kubeconfig, 0o600)).To(Succeed())
+	args = append([]string{"--kubeconfig", kubeconfig, "--namespace", w.Namespace}, args...)
+	said, err := exec.Command(programs.Path(toolbox.Kubectl), args...).CombinedOutput()
+	w.Expect(err).NotTo(HaveOccurred(), string(said))
+}
+
+// annotate sets an annotation of a Secret, "" removes it.
 func (w *workspace) annotate(name, key, value string) {
 	w.t.Helper()
-	secret := w.secret(name)
-	before := secret.DeepCopy()
-	if secret.Annotations == nil {
-		secret.Annotations = map[string]string{}
-	}
-	secret.Annotations[key] = value
+	argument := key + "=" + value
 	if value == "" {
-		delete(secret.Annotations, key)
+		argument = key + "-"
 	}
-	w.Expect(env.Client.Patch(context.Background(), secret, client.MergeFrom(before))).To(Succeed())
+	w.kubectl("annotate", "--overwrite", "secret", name, argument)
 }
 
 func (w *workspace) stateName() string { return tfstate.SecretName(w.suffix()) }
@@ -140,7 +149,7 @@ func TestTheWaysOutOfAMissingState(t *testing.T) {
 
 	// Back to the last version: an empty Secret with the annotation.
 	w.loseState()
-	w.Expect(env.Client.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: w.stateName()}})).To(Succeed())
+	w.kubectl("create", "secret", "generic", w.stateName())
 	w.annotate(w.stateName(), infrav1.RestoreStateAnnotation, "1")
 	result := w.run(ctx, "w-3", infrav1.OperationApply)
 	w.Expect(result.Plan).To(Equal(counts(0, 1, 0, 0)), result.Message)
