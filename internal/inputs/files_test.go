@@ -56,7 +56,7 @@ func TestFilePaths(t *testing.T) {
 		"terraform.tfstate":            own,
 		"errored.tfstate":              own,
 		"terraform.tfstate.backup":     own,
-		"~capt_override.tofu.json":     own,
+		"~capt_override.tofu":          own,
 		"~capt-variables.auto.tfvars":  own,
 		"capt-configuration.tf":        own,
 		"capt-configuration.tofu.json": own,

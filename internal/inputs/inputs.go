@@ -48,6 +48,8 @@ type Module struct {
 	Entrypoint string `json:"entrypoint,omitempty"`
 	// Configuration is HCL written beside the module: provider blocks.
 	Configuration string `json:"configuration,omitempty"`
+	// Backend is HCL of a backend block; "" keeps the state in Secrets.
+	Backend string `json:"backend,omitempty"`
 	// LockFile is the content of .terraform.lock.hcl; "" lets OpenTofu choose.
 	LockFile string `json:"lockFile,omitempty"`
 }

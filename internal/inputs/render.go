@@ -111,6 +111,7 @@ func (r *renderer) code(_ context.Context, in *Inputs) error {
 		Source:        string(spec.Source),
 		Content:       spec.Module,
 		Configuration: spec.Configuration,
+		Backend:       spec.Backend,
 		LockFile:      spec.LockFile,
 	}
 	if spec.Source == infrav1.ModuleSourceInline {

@@ -21,6 +21,7 @@ const (
 	planning       activity = "planning"
 	applying       activity = "applying the plan"
 	readingOutputs activity = "reading the outputs"
+	readingState   activity = "reading the state from the template's backend"
 )
 
 // Summaries of OpenTofu's diagnostics that tell what is wrong. OpenTofu has no
@@ -51,7 +52,9 @@ const (
 // outcome turns the error of a command into the failure of the run. nil stays
 // nil.
 func (r *run) outcome(ctx context.Context, err error, reason string, doing activity) error {
-	r.server.release()
+	if r.server != nil {
+		r.server.release()
+	}
 	if err == nil {
 		return nil
 	}

@@ -20,7 +20,7 @@ const (
 	lockFile       = ".terraform.lock.hcl"
 	terraformDir   = ".terraform"
 	ownPrefix      = "~capt"
-	overrideFile   = ownPrefix + "_override.tofu.json"
+	overrideFile   = ownPrefix + "_override.tofu"
 	variablesFile  = ownPrefix + "-variables.auto.tfvars.json"
 	extraConfig    = "capt-configuration.tf"
 	inlineFile     = "main.tf"

@@ -94,7 +94,14 @@ func (r *run) openState(ctx context.Context) error {
 		return fail(ReasonBackendFailed, err.Error())
 	}
 	r.redactor.add(tfstate.SensitiveValues(r.store.state)...)
+	if r.elsewhere() {
+		return r.newCLI()
+	}
+	return r.serveState(ctx)
+}
 
+// serveState starts the backend that OpenTofu talks to.
+func (r *run) serveState(ctx context.Context) error {
 	giveUp, stop := context.WithCancel(context.Background())
 	context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })
 	r.server = &backend{
@@ -123,9 +130,12 @@ func (r *run) newCLI() error {
 		}
 		env = append(env, v.Name+"="+v.Value)
 	}
+	if r.server != nil {
+		env = append(env, r.server.environment()...)
+	}
 	r.cli = tofu.CLI{
 		Path:   r.Tofu,
-		Env:    tofu.Environment(r.path(homeDir), r.path(cliConfigFile), append(env, r.server.environment()...)...),
+		Env:    tofu.Environment(r.path(homeDir), r.path(cliConfigFile), env...),
 		Grace:  min(planGrace, r.Grace),
 		Follow: r.log.message,
 	}

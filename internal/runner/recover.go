@@ -21,6 +21,9 @@ func (r *run) recover(ctx context.Context) error {
 	if err != nil || len(files) == 0 {
 		return err
 	}
+	if r.elsewhere() {
+		return fail(ReasonStateNotSaved, "the template's backend did not take the state; "+onDiskMessage(files))
+	}
 	state, err := newest(files)
 	if err == nil {
 		err = r.belongs(state)

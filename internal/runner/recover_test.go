@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/inputs"
 )
 
 // The same run, started again, saves what it could not save and goes on: with
@@ -57,7 +58,7 @@ func TestAStateOnDiskThatIsNotProvenToBelong(t *testing.T) {
 			g.Expect(b.store.save(ctx, []byte(stored))).To(Succeed())
 			r := &run{
 				Options: Options{Dir: t.TempDir(), Grace: time.Minute}, store: b.store, log: b.log,
-				redactor: newRedactor(), lock: &stateLock{resumed: tc.resumed},
+				redactor: newRedactor(), inputs: &inputs.Inputs{}, lock: &stateLock{resumed: tc.resumed},
 			}
 			for i, name := range []string{unsavedFile, filepath.Join(workDir, erroredState)}[:len(tc.left)] {
 				g.Expect(os.MkdirAll(filepath.Dir(r.path(name)), 0o700)).To(Succeed())
@@ -123,7 +124,7 @@ func TestAStateThatIsNowhereKeepsTheLock(t *testing.T) {
 func TestAStateNearTheLimitIsSaidSo(t *testing.T) {
 	for size, reason := range map[int]string{7: ReasonStateNearLimit, 1: ""} {
 		g := NewWithT(t)
-		r := &run{result: &Result{}, store: &stateStore{state: stateOf(1, size)}}
+		r := &run{result: &Result{}, inputs: &inputs.Inputs{}, store: &stateStore{state: stateOf(1, size)}}
 		r.warn()
 		g.Expect(r.result.Reason).To(Equal(reason))
 	}

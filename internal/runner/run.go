@@ -85,8 +85,8 @@ func (r *run) carryOut(ctx context.Context) error {
 	r.log.printf("run %s: %s of workspace %s/%s", r.Run, strings.ToLower(string(r.Operation)), r.Namespace, r.Workspace)
 	for _, step := range []func(context.Context) error{
 		r.readInputs, r.takeLock, r.openState, r.recover, r.restore, r.emptyDirectory,
-		r.writeModule, r.writeVariables, r.writeLockFile, r.expectState,
-		r.init, r.plan, r.apply,
+		r.writeModule, r.writeVariables, r.writeLockFile,
+		r.init, r.pullState, r.expectState, r.plan, r.noteElsewhere, r.apply,
 	} {
 		if ctx.Err() != nil {
 			return r.interrupted()
@@ -110,11 +110,14 @@ func (r *run) finish(err error) {
 	if saveErr := r.stateNotSaved(err); saveErr != nil {
 		err = saveErr
 	}
+	r.lookElsewhere(ctx)
 	if storeErr := r.guard(func() error { return r.storeOutputs(ctx, err == nil) }); storeErr != nil && err == nil {
 		err = storeErr
 	}
 	if r.server != nil {
 		r.server.close()
+	}
+	if r.store != nil {
 		r.result.StateEmpty, _ = tfstate.Empty(r.store.state)
 	}
 	r.releaseLock(ctx)
@@ -130,7 +133,7 @@ func (r *run) finish(err error) {
 
 // warn says with a success that the state will soon be too large.
 func (r *run) warn() {
-	if size, near := tfstate.NearLimit(r.store.state); near {
+	if size, near := tfstate.NearLimit(r.store.state); near && !r.elsewhere() {
 		r.result.Reason = ReasonStateNearLimit
 		r.result.Message = fmt.Sprintf("the state has %d bytes when compressed, and at most %d can be kept: divide the module", size, tfstate.MaxSize)
 	}

@@ -126,6 +126,7 @@ func (s *stateStore) write(ctx context.Context, state []byte) error {
 	if version > 0 {
 		tfstate.SetLastVersion(head, version)
 	}
+	tfstate.SetElsewhere(head, "")
 	parts, err := tfstate.Encode(head, state, tfstate.NextGroup(s.secret))
 	if err != nil {
 		return err

@@ -64,7 +64,11 @@ func (r *run) ownFiles() []inputs.File {
 	}
 	// A module may have any backend of its own, or a cloud block; of override
 	// files the last in the alphabet wins.
-	files = append(files, inputs.File{Path: overrideFile, Content: []byte(`{"terraform":{"backend":{"http":{}}}}`)})
+	backend := `backend "http" {}`
+	if r.elsewhere() {
+		backend = m.Backend
+	}
+	files = append(files, inputs.File{Path: overrideFile, Content: []byte("terraform {\n" + backend + "\n}\n")})
 	for i, f := range r.inputs.VarFiles {
 		name := fmt.Sprintf("%s-varFiles-%03d.auto.tfvars", ownPrefix, i+1)
 		if f.Format == "JSON" {

@@ -16,7 +16,40 @@ const (
 	// and the run that replaced it.
 	serialKey   = "infrastructure.cluster.x-k8s.io/state-serial"
 	replacedKey = "infrastructure.cluster.x-k8s.io/replaced-by"
+	// elsewhereKey is the annotation of the Secret of a state that another
+	// backend keeps.
+	elsewhereKey = "infrastructure.cluster.x-k8s.io/state-elsewhere"
 )
+
+// Elsewhere says what is known of a state that another backend keeps.
+type Elsewhere string
+
+const (
+	// ElsewhereKept: there may be infrastructure in it.
+	ElsewhereKept Elsewhere = "kept"
+	// ElsewhereEmpty: all was destroyed.
+	ElsewhereEmpty Elsewhere = "empty"
+)
+
+// ElsewhereOf tells what a head says of a state that another backend keeps; "" if
+// none does.
+func ElsewhereOf(head *corev1.Secret) Elsewhere {
+	if head == nil {
+		return ""
+	}
+	return Elsewhere(head.Annotations[elsewhereKey])
+}
+
+// SetElsewhere notes in a head that another backend keeps the state, or with ""
+// that none does.
+func SetElsewhere(head *corev1.Secret, is Elsewhere) {
+	if is == "" {
+		delete(head.Annotations, elsewhereKey)
+		return
+	}
+	delete(head.Data, StateKey)
+	annotate(head, elsewhereKey, string(is))
+}
 
 // Version is which state it is among those of a workspace.
 type Version struct {

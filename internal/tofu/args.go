@@ -53,6 +53,8 @@ func applyArgs(o ApplyOptions) []string {
 
 func validateArgs() []string { return []string{"validate", "-json", "-no-color"} }
 
+func statePullArgs() []string { return []string{"state", "pull"} }
+
 func outputArgs() []string { return []string{"output", "-json", "-no-color"} }
 
 // Started tells whether a command line, the program first, is one that a CLI has

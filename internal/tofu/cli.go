@@ -106,6 +106,11 @@ func (c CLI) Output(ctx context.Context) ([]byte, error) {
 	return c.document(ctx, outputArgs())
 }
 
+// StatePull returns the state, nothing if there is none. Secrets are included.
+func (c CLI) StatePull(ctx context.Context) ([]byte, error) {
+	return c.document(ctx, statePullArgs())
+}
+
 // report is what a command left behind.
 type report struct {
 	exitCode int

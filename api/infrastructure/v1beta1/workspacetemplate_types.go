@@ -175,6 +175,15 @@ type ModuleSpec struct {
 	// +kubebuilder:validation:MaxLength=262144
 	Configuration string `json:"configuration,omitempty"`
 
+	// backend is HCL of a backend block, for a state that is not to be kept in
+	// Secrets: `backend "pg" {}`. It may use variables of the module, and must
+	// name another place for each WorkspaceTemplateApply. Credentials belong
+	// into env or files. By default, and when it is empty, the state is kept in
+	// the namespace of the WorkspaceTemplateApply.
+	// +optional
+	// +kubebuilder:validation:MaxLength=65536
+	Backend string `json:"backend,omitempty"`
+
 	// lockFile is the content of .terraform.lock.hcl. By default the one that
 	// the last successful run ended with is used again.
 	// +optional

@@ -36,23 +36,15 @@ func (e *Engine) Destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if unsaved := stateMayBeOnDisk(runs); unsaved != nil {
 		return observe(decision{action: giveUp}, unsaved, runs), nil
 	}
-	state, err := e.state(ctx, workspace)
-	if err != nil {
-		return engine.Observation{}, err
-	}
-	switch missing, err := e.stateMissing(ctx, workspace, state); {
+	empty, missing, err := e.stateEmpty(ctx, workspace)
+	switch {
 	case err != nil:
 		return engine.Observation{}, err
 	case missing != nil:
 		observation := observe(decision{action: giveUp}, latest, runs)
 		observation.Failure = missing
 		return observation, nil
-	}
-	empty, err := tfstate.Empty(state)
-	if err != nil {
-		return engine.Observation{}, err
-	}
-	if !empty {
+	case !empty:
 		return e.destroy(ctx, workspace, in, runs)
 	}
 	holder, err := e.lockHolder(ctx, workspace)

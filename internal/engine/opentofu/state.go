@@ -17,14 +17,22 @@ import (
 	"github.com/captproject/capt/internal/tfstate"
 )
 
-// state returns the state of a workspace, nil if there is none.
-func (e *Engine) state(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) ([]byte, error) {
+// stateEmpty tells whether the workspace has no resources, as far as its state
+// knows; or why that cannot be told.
+func (e *Engine) stateEmpty(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, *engine.Failure, error) {
 	name := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
-	_, state, err := runner.ReadState(ctx, e.Live, client.ObjectKey{Namespace: workspace.Namespace, Name: name})
+	head, state, err := runner.ReadState(ctx, e.Live, client.ObjectKey{Namespace: workspace.Namespace, Name: name})
 	if err != nil {
-		return nil, fmt.Errorf("reading the state in Secret %s: %w", name, err)
+		return false, nil, fmt.Errorf("reading the state in Secret %s: %w", name, err)
 	}
-	return state, nil
+	if is := tfstate.ElsewhereOf(head); is != "" {
+		return is == tfstate.ElsewhereEmpty, nil, nil
+	}
+	if missing, err := e.stateMissing(ctx, workspace, state); err != nil || missing != nil {
+		return false, missing, err
+	}
+	empty, err := tfstate.Empty(state)
+	return empty, nil, err
 }
 
 // stateMissing is the failure of a workspace whose outputs come from a state that

@@ -78,3 +78,19 @@ func TestAStateThatIsLetGoCanBeDeletedByAPerson(t *testing.T) {
 	w.delete(w.secret(tfstate.PartNames(w.stateName(), tfstate.GroupA)[0]))
 	w.Expect(w.secrets()).To(BeEmpty())
 }
+
+func TestAStateThatAnotherBackendKeeps(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.succeed("w-1")
+	w.comesFrom("l")
+	secret := tfstate.NewSecret(w.workspace.Namespace, tfstate.Suffix(w.workspace.Namespace, "w"), nil)
+	tfstate.SetElsewhere(secret, tfstate.ElsewhereKept)
+	w.create(secret)
+	w.Expect(w.destroy("A")).To(Equal(running("w-2", destroying)))
+	w.succeed("w-2")
+	tfstate.SetElsewhere(secret, tfstate.ElsewhereEmpty)
+	w.Expect(env.Client.Update(context.Background(), secret)).To(Succeed())
+	w.Expect(w.destroy("A").State).To(Equal(engine.Running))
+	w.Expect(w.destroy("A").State).To(Equal(engine.Gone))
+}
