@@ -25,9 +25,9 @@ const (
 type Elsewhere string
 
 const (
-	// ElsewhereKept: there may be infrastructure in it.
+	// ElsewhereKept means that there may be infrastructure in it.
 	ElsewhereKept Elsewhere = "kept"
-	// ElsewhereEmpty: all was destroyed.
+	// ElsewhereEmpty means that all was destroyed.
 	ElsewhereEmpty Elsewhere = "empty"
 )
 

@@ -178,9 +178,10 @@ type ModuleSpec struct {
 	// backend is HCL of a backend block, for a state that is not to be kept in
 	// Secrets: `backend "pg" {}`. It may use variables of the module, and must
 	// name another place for each WorkspaceTemplateApply. Credentials belong
-	// into env or files. By default, and when it is empty, the state is kept in
-	// the namespace of the WorkspaceTemplateApply.
+	// into env or files. By default the state is kept in the namespace of the
+	// WorkspaceTemplateApply.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=65536
 	Backend string `json:"backend,omitempty"`
 
