@@ -42,7 +42,7 @@ func (r *run) noteElsewhere(ctx context.Context) error {
 // lookElsewhere finds out what has become of a state that is kept elsewhere. If
 // that fails, it may hold infrastructure.
 func (r *run) lookElsewhere(ctx context.Context) {
-	if !r.elsewhere() || !r.planned {
+	if !r.planned || !r.elsewhere() {
 		return
 	}
 	err := r.pullState(ctx)
