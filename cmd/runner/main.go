@@ -1,7 +1,7 @@
 // Command capt-runner carries out one run of OpenTofu; see package runner.
 //
 // It is started by the manager. Its exit code is 0 when the run succeeded, 1
-// when it failed (result.json in the run's directory says why), 2 when it could
+// when it did not (result.json in the run's directory says why), 2 when it could
 // not be carried out at all.
 package main
 
@@ -71,7 +71,8 @@ func flagSet(o *runner.Options) (flags *pflag.FlagSet, lock *int, version *bool)
 	flags.StringVar(&o.Namespace, "namespace", "", "namespace of the workspace")
 	flags.StringVar(&o.Workspace, "workspace", "", "name of the WorkspaceTemplateApply")
 	flags.StringVar(&o.Run, "run", "", "name of the WorkspaceRun")
-	flags.StringVar((*string)(&o.Operation), "operation", string(infrav1.OperationApply), "what to do: Apply or Destroy")
+	flags.StringVar((*string)(&o.Operation), "operation", string(infrav1.OperationApply), "what to do: Apply, Plan or Destroy")
+	flags.Var((*termsValue)(&o.Terms), "terms", "what the plan is judged by and how long all may take: fields of a WorkspaceRun's spec, as JSON")
 	flags.StringVar(&o.InputsSecret, "inputs-secret", "", "name of the Secret that holds the inputs")
 	flags.StringVar(&o.ApplyRequest, "apply-request", "", "noted with the outputs as the request that was complied with")
 	flags.StringVar(&o.Dir, "dir", "", "the run's own directory, absolute; result.json and run.log are written to it")
@@ -83,6 +84,24 @@ func flagSet(o *runner.Options) (flags *pflag.FlagSet, lock *int, version *bool)
 	flags.AddGoFlagSet(flag.CommandLine) // --kubeconfig
 	return flags, lock, version
 }
+
+// termsValue is the flag --terms.
+type termsValue infrav1.RunTerms
+
+func (t *termsValue) String() string {
+	text, _ := runner.EncodeTerms(infrav1.RunTerms(*t)) // of texts, numbers and lists
+	return text
+}
+
+// Set is described by pflag.Value.
+func (t *termsValue) Set(text string) error {
+	terms, err := runner.DecodeTerms(text)
+	*t = termsValue(terms)
+	return err
+}
+
+// Type is described by pflag.Value.
+func (t *termsValue) Type() string { return "JSON" }
 
 // keepToOurselves keeps an inherited file descriptor from OpenTofu and its
 // providers. Whoever waits for its lock waits for us, not for them.

@@ -60,10 +60,11 @@ func (r *run) outcome(ctx context.Context, err error, reason string, doing activ
 	}
 	var failed *tofu.Error
 	if errors.As(err, &failed) && failed.Killed {
-		return fail(ReasonInterrupted, fmt.Sprintf("the run was told to stop while %s, and OpenTofu was killed because it did not end in time; it will be started again", doing))
+		reason, why := r.stopped(ctx)
+		return fail(reason, fmt.Sprintf("%s while %s, and OpenTofu was killed because it did not end in time", why, doing))
 	}
 	if ctx.Err() != nil {
-		return r.interrupted()
+		return r.interrupted(ctx)
 	}
 	if failed == nil {
 		return err

@@ -46,6 +46,10 @@ const (
 	// ReasonPlanFailed means that a valid module could not be planned, usually
 	// because the infrastructure's API refused. Tried again.
 	ReasonPlanFailed = "PlanFailed"
+	// ReasonProtectedResource means that the plan would delete or replace what
+	// is protected. Mended in the module, or in spec.protect of the
+	// WorkspaceTemplateApply.
+	ReasonProtectedResource = "ProtectedResource"
 	// ReasonApplyFailed means that the infrastructure could not be made, or
 	// only in part; the state says what there is. Tried again.
 	ReasonApplyFailed = "ApplyFailed"
@@ -54,6 +58,9 @@ const (
 	ReasonDestroyFailed = "DestroyFailed"
 	// ReasonInterrupted means that the runner was told to stop. Tried again.
 	ReasonInterrupted = "Interrupted"
+	// ReasonTimeout means that the run took longer than spec.timeout of the
+	// WorkspaceTemplateApply. Tried again.
+	ReasonTimeout = "Timeout"
 	// ReasonBackendFailed means that state or lock could not be read from or
 	// written to the Kubernetes API before anything was changed. Tried again.
 	ReasonBackendFailed = "BackendFailed"
@@ -91,7 +98,8 @@ const (
 // configuration are the reasons that no repetition mends.
 var configuration = []string{
 	ReasonInputsInvalid, ReasonModuleInvalid, ReasonVariableMissing, ReasonVariableInvalid,
-	ReasonArgumentInvalid, ReasonStateNotSaved, ReasonStateTooLarge, ReasonStateMissing, ReasonStateNotRestored,
+	ReasonArgumentInvalid, ReasonProtectedResource, ReasonStateNotSaved, ReasonStateTooLarge, ReasonStateMissing,
+	ReasonStateNotRestored,
 }
 
 // KindOf says what a failure waits for.

@@ -33,7 +33,7 @@ func (r *run) fetchModule(ctx context.Context) error {
 	var failed *tofu.Error
 	switch {
 	case ctx.Err() != nil:
-		return r.interrupted()
+		return r.interrupted(ctx)
 	case err == nil:
 	case !errors.As(err, &failed):
 		return err

@@ -1,9 +1,12 @@
 package runner
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -37,6 +40,8 @@ type Options struct {
 	// ApplyRequest is what is noted with the outputs as complied with; "" notes
 	// nothing.
 	ApplyRequest string
+	// Terms are what the plan is judged by, and how long all may take.
+	Terms infrav1.RunTerms
 	// Dir is the run's own directory, absolute. It is created.
 	Dir string
 	// Tofu is the OpenTofu program, absolute.
@@ -66,11 +71,33 @@ func (o *Options) Validate() error {
 	if o.ProviderMirror != "" && !filepath.IsAbs(o.ProviderMirror) {
 		errs = append(errs, errors.New("--provider-mirror must be an absolute path"))
 	}
-	if o.Operation != infrav1.OperationApply && o.Operation != infrav1.OperationDestroy {
-		errs = append(errs, fmt.Errorf("--operation must be %s or %s", infrav1.OperationApply, infrav1.OperationDestroy))
+	operations := []infrav1.Operation{infrav1.OperationApply, infrav1.OperationPlan, infrav1.OperationDestroy}
+	if !slices.Contains(operations, o.Operation) {
+		errs = append(errs, fmt.Errorf("--operation must be one of %v", operations))
 	}
 	if o.Grace < 0 {
 		errs = append(errs, errors.New("--grace must not be negative"))
 	}
 	return errors.Join(errs...)
+}
+
+// EncodeTerms is the value of --terms.
+func EncodeTerms(terms infrav1.RunTerms) (string, error) {
+	encoded, err := json.Marshal(terms)
+	if err != nil {
+		return "", fmt.Errorf("encoding the terms of a run: %w", err)
+	}
+	return string(encoded), nil
+}
+
+// DecodeTerms reads what EncodeTerms has made. A term that is not known is an
+// error: it must not be passed over.
+func DecodeTerms(text string) (infrav1.RunTerms, error) {
+	terms := infrav1.RunTerms{}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&terms); err != nil {
+		return infrav1.RunTerms{}, fmt.Errorf("--terms: %w", err)
+	}
+	return terms, nil
 }

@@ -18,7 +18,7 @@ type Result struct {
 	Run string `json:"run"`
 	// Operation is what was to be done.
 	Operation infrav1.Operation `json:"operation"`
-	// Phase is RunSucceeded or RunFailed.
+	// Phase is RunSucceeded, RunAwaitingApproval or RunFailed.
 	Phase infrav1.RunPhase `json:"phase"`
 	// Reason is one of the Reason constants; after a success "" or
 	// ReasonStateNearLimit.
@@ -34,6 +34,9 @@ type Result struct {
 	InputsDigest string `json:"inputsDigest,omitempty"`
 	// Plan counts what was to be changed, nil if there was no plan.
 	Plan *infrav1.PlanSummary `json:"plan,omitempty"`
+	// ReportSecret is the Secret in which people can read the log and the plan;
+	// "" if it could not be written.
+	ReportSecret string `json:"reportSecret,omitempty"`
 	// StateEmpty is true when the state in Kubernetes is known to record no
 	// infrastructure.
 	StateEmpty bool `json:"stateEmpty"`

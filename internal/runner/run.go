@@ -41,8 +41,10 @@ type run struct {
 	cli     tofu.CLI       // openState, writeModule
 	kept    bool           // writeLockFile: the lock file is that of an earlier run
 
-	changed bool // plan: there is something to apply
-	planned bool // plan: it was made
+	changed  bool                  // plan: there is something to apply
+	planned  bool                  // plan: it was made
+	changes  []tofu.ResourceChange // plan
+	planText string                // judge: the plan for people; "" unless it is to be approved
 }
 
 // Run carries out one run and writes its result to the run's directory. When
@@ -71,7 +73,9 @@ func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
 		return nil, fmt.Errorf("reserving space for the result: %w", err)
 	}
 
-	r.finish(r.guard(func() error { return r.carryOut(ctx) }))
+	limited, cancel := r.limited(ctx)
+	defer cancel()
+	r.finish(r.guard(func() error { return r.carryOut(limited) }))
 	result.Finished = time.Now().UTC()
 	_ = os.Remove(r.path(reservedFile))
 	if err := result.write(o.Dir); err != nil {
@@ -86,14 +90,14 @@ func (r *run) carryOut(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		r.readInputs, r.takeLock, r.openState, r.recover, r.restore, r.emptyDirectory,
 		r.writeModule, r.writeVariables, r.writeLockFile,
-		r.init, r.pullState, r.expectState, r.plan, r.noteElsewhere, r.apply,
+		r.init, r.pullState, r.expectState, r.plan, r.judge, r.noteElsewhere, r.apply,
 	} {
 		if ctx.Err() != nil {
-			return r.interrupted()
+			return r.interrupted(ctx)
 		}
 		if err := step(ctx); err != nil {
 			if ctx.Err() != nil && !r.planned {
-				return r.interrupted()
+				return r.interrupted(ctx)
 			}
 			return err
 		}
@@ -111,8 +115,10 @@ func (r *run) finish(err error) {
 		err = saveErr
 	}
 	r.lookElsewhere(ctx)
-	if storeErr := r.guard(func() error { return r.storeOutputs(ctx, err == nil) }); storeErr != nil && err == nil {
-		err = storeErr
+	if !errors.Is(err, errAwaitsApproval) {
+		if storeErr := r.guard(func() error { return r.storeOutputs(ctx, err == nil) }); storeErr != nil && err == nil {
+			err = storeErr
+		}
 	}
 	if r.server != nil {
 		r.server.close()
@@ -121,14 +127,25 @@ func (r *run) finish(err error) {
 		r.result.StateEmpty, _ = tfstate.Empty(r.store.state)
 	}
 	r.releaseLock(ctx)
-	r.result.Phase = infrav1.RunSucceeded
-	if err != nil {
+	r.conclude(err)
+	if err := r.guard(func() error { return r.report(ctx) }); err != nil {
+		r.log.printf("%v", err)
+	}
+}
+
+// conclude puts into the result how the run ended.
+func (r *run) conclude(err error) {
+	switch {
+	case err == nil:
+		r.result.Phase = infrav1.RunSucceeded
+		r.warn()
+		r.log.printf("succeeded %s", r.result.Message)
+	case errors.Is(err, errAwaitsApproval):
+		r.result.Phase = infrav1.RunAwaitingApproval
+	default:
 		r.result.fill(err, r.redactor.clean)
 		r.log.printf("failed: %s: %s", r.result.Reason, r.result.Message)
-		return
 	}
-	r.warn()
-	r.log.printf("succeeded %s", r.result.Message)
 }
 
 // warn says with a success that the state will soon be too large.
@@ -185,10 +202,30 @@ func (r *run) suffix() string { return tfstate.Suffix(r.Namespace, r.Workspace) 
 func (r *run) path(name string) string { return filepath.Join(r.Dir, name) }
 
 // interrupted says how far the run had come.
-func (r *run) interrupted() error {
-	message := "the run was told to stop before anything was changed"
+func (r *run) interrupted(ctx context.Context) error {
+	reason, why := r.stopped(ctx)
+	message := why + " before anything was changed"
 	if r.planned && r.changed {
-		message = "the run was told to stop; what had been changed until then is recorded in the state"
+		message = why + "; what had been changed until then is recorded in the state"
 	}
-	return fail(ReasonInterrupted, message+"; it will be started again")
+	return fail(reason, message)
+}
+
+// errTimeout is why the context of a run ended, if it took too long.
+var errTimeout = errors.New("timeout")
+
+// limited is a context that ends, too, when the run has taken too long.
+func (r *run) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.Terms.Timeout == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, r.Terms.Timeout.Duration, errTimeout)
+}
+
+// stopped says why the context of the run has ended.
+func (r *run) stopped(ctx context.Context) (reason, why string) {
+	if errors.Is(context.Cause(ctx), errTimeout) {
+		return ReasonTimeout, fmt.Sprintf("the run took longer than spec.timeout (%s) and was stopped", r.Terms.Timeout.Duration)
+	}
+	return ReasonInterrupted, "the run was told to stop"
 }

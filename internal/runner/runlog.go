@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -10,8 +11,13 @@ import (
 	"github.com/captproject/capt/internal/tofu"
 )
 
-// maxLogged is the longest detail of one diagnostic in the log, in bytes.
-const maxLogged = 4 << 10
+const (
+	// maxLogged is the longest detail of one diagnostic in the log, in bytes.
+	maxLogged = 4 << 10
+	// maxLog is about how much the file takes, in bytes: a module that talks
+	// without end must not fill the disk. The end is remembered in any case.
+	maxLog = 8 << 20
+)
 
 // runLog is the log of a run, for people. It never fails: a run goes on although
 // nobody can be told.
@@ -19,6 +25,10 @@ type runLog struct {
 	mu    sync.Mutex
 	file  *os.File
 	clean func(string) string
+	// written is how much of the file there is, in bytes.
+	written int
+	// end is what was logged last, at most twice maxLogTail.
+	end []byte
 }
 
 func openLog(path string, clean func(string) string) (*runLog, error) {
@@ -36,7 +46,24 @@ func (l *runLog) printf(format string, args ...any) {
 	text := strings.ReplaceAll(strings.TrimSpace(l.clean(fmt.Sprintf(format, args...))), "\n", "\n    ")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = fmt.Fprintf(l.file, "%s %s\n", time.Now().UTC().Format(time.RFC3339), text)
+	line := fmt.Appendf(nil, "%s %s\n", time.Now().UTC().Format(time.RFC3339), text)
+	if l.end = append(l.end, line...); len(l.end) > 2*maxLogTail {
+		l.end = slices.Clone(lastBytes(l.end, maxLogTail))
+	}
+	if l.written > maxLog {
+		return
+	}
+	if l.written += len(line); l.written > maxLog {
+		line = append(line, "(the rest is not kept here)\n"...)
+	}
+	_, _ = l.file.Write(line)
+}
+
+// tail is the end of the log.
+func (l *runLog) tail() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(lastBytes(l.end, maxLogTail))
 }
 
 // message writes what a person wants to see of OpenTofu's messages. What

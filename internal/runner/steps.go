@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -44,9 +46,11 @@ func (r *run) plan(ctx context.Context) error {
 		}
 		return err
 	}
-	r.planned, r.changed = true, plan.Changed
+	r.planned, r.changed, r.changes = true, plan.Changed, plan.Changes
 	r.result.Plan = count(plan.Changes)
-	return nil
+	r.result.Plan.Time = metav1.Unix(time.Now().Unix(), 0)
+	r.result.Plan.Digest, err = digest(reduce(plan.Changes), r.result.InputsDigest, r.store.state)
+	return err
 }
 
 // count counts a plan's changes; a replacement is neither an addition nor a
@@ -79,8 +83,11 @@ func inModule(d tofu.Diagnostic) bool { return d.Range != nil }
 
 // apply carries out the plan, if that changes anything.
 func (r *run) apply(ctx context.Context) error {
-	if !r.changed {
+	switch {
+	case !r.changed:
 		r.log.printf("no changes")
+		return nil
+	case r.Operation == infrav1.OperationPlan:
 		return nil
 	}
 	reason, args := ReasonApplyFailed, r.inputs.Args.Apply

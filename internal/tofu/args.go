@@ -55,10 +55,12 @@ func validateArgs() []string { return []string{"validate", "-json", "-no-color"}
 
 func statePullArgs() []string { return []string{"state", "pull"} }
 
+func showArgs(plan string) []string { return []string{"show", "-no-color", plan} }
+
 func outputArgs() []string { return []string{"output", "-json", "-no-color"} }
 
 // Started tells whether a command line, the program first, is one that a CLI has
-// made. The program's own name says little: it may be installed under any.
+// made, except for Show, which touches nothing but its plan file. The program's own name says little: it may be installed under any.
 func Started(command []string) bool {
 	return len(command) > 2 && command[2] == "-json" &&
 		slices.Contains([]string{"init", "plan", "apply", "validate", "output"}, command[1])

@@ -100,6 +100,12 @@ func (c CLI) Validate(ctx context.Context) (Validation, error) {
 	return v, nil
 }
 
+// Show returns a plan file as OpenTofu shows it to people. What is marked as
+// sensitive is hidden in it; whatever else is secret is not.
+func (c CLI) Show(ctx context.Context, plan string) ([]byte, error) {
+	return c.document(ctx, showArgs(plan))
+}
+
 // Output returns what `tofu output -json` prints: an object of the outputs by
 // name, each with sensitive, type and value. Sensitive values are included.
 func (c CLI) Output(ctx context.Context) ([]byte, error) {

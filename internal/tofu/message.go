@@ -96,6 +96,7 @@ type ResourceChange struct {
 // Resource names a resource instance.
 type Resource struct {
 	Addr string `json:"addr"`
+	Type string `json:"resource_type"`
 }
 
 // parseMessage decodes one line. Anything that is not a message is skipped: it

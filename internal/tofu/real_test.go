@@ -50,7 +50,7 @@ func TestTheWholeWay(t *testing.T) {
 	g.Expect(plan).To(Equal(Plan{
 		Changed: true,
 		Summary: ChangeSummary{Add: 1, Operation: "plan"},
-		Changes: []ResourceChange{{Resource: Resource{Addr: "terraform_data.a"}, Action: ActionCreate}},
+		Changes: []ResourceChange{{Resource: Resource{Addr: "terraform_data.a", Type: "terraform_data"}, Action: ActionCreate}},
 	}))
 	g.Expect(cli.Apply(ctx, ApplyOptions{Plan: file, Args: []string{"-parallelism=2"}})).To(Succeed())
 

@@ -5,18 +5,20 @@ import (
 )
 
 // Operation is what a run does.
-// +kubebuilder:validation:Enum=Apply;Destroy
+// +kubebuilder:validation:Enum=Apply;Plan;Destroy
 type Operation string
 
 const (
 	// OperationApply makes the infrastructure as its inputs want it.
 	OperationApply Operation = "Apply"
+	// OperationPlan finds out what an apply would change, and changes nothing.
+	OperationPlan Operation = "Plan"
 	// OperationDestroy destroys the infrastructure.
 	OperationDestroy Operation = "Destroy"
 )
 
 // RunPhase is how far a run has come.
-// +kubebuilder:validation:Enum=Pending;Running;Succeeded;Failed;Lost
+// +kubebuilder:validation:Enum=Pending;Running;AwaitingApproval;Succeeded;Failed;Cancelled;Lost
 type RunPhase string
 
 const (
@@ -24,10 +26,15 @@ const (
 	RunPending RunPhase = "Pending"
 	// RunRunning has been started.
 	RunRunning RunPhase = "Running"
+	// RunAwaitingApproval ended with a plan that a person has to approve before
+	// another run carries it out.
+	RunAwaitingApproval RunPhase = "AwaitingApproval"
 	// RunSucceeded ended well.
 	RunSucceeded RunPhase = "Succeeded"
 	// RunFailed ended with an error; reason and message say which.
 	RunFailed RunPhase = "Failed"
+	// RunCancelled was ended by spec.cancel.
+	RunCancelled RunPhase = "Cancelled"
 	// RunLost ended without a result: its runner is proven dead.
 	RunLost RunPhase = "Lost"
 )
@@ -43,21 +50,26 @@ const (
 	FailureConfiguration FailureKind = "Configuration"
 )
 
-// WorkspaceRunSpec is what a run does, and with what.
-// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
+// WorkspaceRunSpec is what a run does, and with what. Only cancel may change.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.applyRequest) == has(oldSelf.applyRequest) && has(self.approvalPolicy) == has(oldSelf.approvalPolicy) && has(self.approvedPlan) == has(oldSelf.approvedPlan) && has(self.protect) == has(oldSelf.protect) && has(self.guardTainted) == has(oldSelf.guardTainted) && has(self.timeout) == has(oldSelf.timeout)",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="a run that was cancelled stays so"
 type WorkspaceRunSpec struct {
 	// applyName is the WorkspaceTemplateApply that the run is for.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
 	ApplyName string `json:"applyName,omitempty"`
 
-	// operation is Apply or Destroy.
+	// operation is Apply, Plan or Destroy.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
 	Operation Operation `json:"operation,omitempty"`
 
 	// inputsRef names the Secret that holds the rendered inputs.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
 	InputsRef InputsReference `json:"inputsRef,omitempty,omitzero"`
 
 	// applyRequest is the value of the annotation
@@ -66,12 +78,60 @@ type WorkspaceRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
 	ApplyRequest string `json:"applyRequest,omitempty"`
 
 	// attempt counts the runs with the same operation, inputs and request, from 1.
 	// +required
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
 	Attempt int32 `json:"attempt,omitempty"`
+
+	RunTerms `json:",inline"`
+
+	// cancel ends the run: a plan at once, an apply or destroy as soon as
+	// OpenTofu can leave what it is doing. It cannot be taken back. The workspace
+	// then starts nothing until its inputs change or an annotation asks for it;
+	// a deletion goes on by itself.
+	// +optional
+	Cancel *bool `json:"cancel,omitempty"`
+}
+
+// RunTerms are the conditions that a run is carried out under. They are those of
+// its WorkspaceTemplateApply when the run was made.
+type RunTerms struct {
+	// approvalPolicy says which plans need approvedPlan; default Auto.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
+	ApprovalPolicy ApprovalPolicy `json:"approvalPolicy,omitempty"`
+
+	// approvedPlan is the digest of the plan that was approved.
+	// +optional
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
+	ApprovedPlan string `json:"approvedPlan,omitempty"`
+
+	// protect are the resources that must be neither deleted nor replaced.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
+	Protect []Protection `json:"protect,omitempty"`
+
+	// guardTainted asks for an approval, whatever the policy, of a plan that
+	// replaces what is tainted: an earlier run was interrupted, and what it was
+	// making then may well be whole.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
+	GuardTainted *bool `json:"guardTainted,omitempty"`
+
+	// timeout is how long the run may take until it is interrupted, for
+	// instance 1h30m; by default as long as it needs.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
 // InputsReference names rendered inputs.
@@ -121,6 +181,13 @@ type WorkspaceRunStatus struct {
 	// plan counts what the run wanted to change.
 	// +optional
 	Plan PlanSummary `json:"plan,omitempty,omitzero"`
+
+	// reportSecretName is the Secret in which people can read, under the keys
+	// <run>.log and <run>.plan, the end of the log of the run and its plan.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ReportSecretName string `json:"reportSecretName,omitempty"`
 
 	// reason is why the run failed, in one word.
 	// +optional
@@ -189,7 +256,7 @@ func (r *WorkspaceRun) SetConditions(conditions []metav1.Condition) {
 // Ended tells whether the run is over, well or not.
 func (r *WorkspaceRun) Ended() bool {
 	switch r.Status.Phase {
-	case RunSucceeded, RunFailed, RunLost:
+	case RunSucceeded, RunFailed, RunLost, RunAwaitingApproval, RunCancelled:
 		return true
 	case RunPending, RunRunning:
 	}

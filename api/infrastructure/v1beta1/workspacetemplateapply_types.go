@@ -80,6 +80,69 @@ type WorkspaceTemplateApplySpec struct {
 	// object is deleted; default false.
 	// +optional
 	RetainWorkspaceOnDelete *bool `json:"retainWorkspaceOnDelete,omitempty"`
+
+	// approval says which plans a person has to approve before they are carried
+	// out. By default none. The deletion of this object needs none.
+	// +optional
+	Approval Approval `json:"approval,omitempty,omitzero"`
+
+	// protect are resources that must be neither deleted nor replaced: a plan
+	// that would do so fails with the reason ProtectedResource, that of a
+	// deletion of this object included. To let go of one, remove it here.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Protect []Protection `json:"protect,omitempty"`
+}
+
+// ApprovalPolicy says which plans a person has to approve.
+// +kubebuilder:validation:Enum=Auto;Destructive;Manual
+type ApprovalPolicy string
+
+const (
+	// ApprovalAuto carries out every plan.
+	ApprovalAuto ApprovalPolicy = "Auto"
+	// ApprovalDestructive wants an approval of plans that delete or replace.
+	ApprovalDestructive ApprovalPolicy = "Destructive"
+	// ApprovalManual wants an approval of every plan that changes anything.
+	ApprovalManual ApprovalPolicy = "Manual"
+)
+
+// Approval says which plans a person has to approve, and which one was.
+// +kubebuilder:validation:MinProperties=1
+type Approval struct {
+	// policy is Auto (no plan), Destructive (those that delete or replace) or
+	// Manual (all that change anything); default Auto.
+	// +optional
+	Policy ApprovalPolicy `json:"policy,omitempty"`
+
+	// approvedPlan is the digest of the plan that may be carried out, as
+	// status.plan.digest shows it: 64 hexadecimal digits. It fits that plan for
+	// the same inputs and the same state only; anything else is asked for again.
+	// +optional
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]+$`
+	ApprovedPlan string `json:"approvedPlan,omitempty"`
+}
+
+// Protection names resources, by address or by type.
+// +kubebuilder:validation:XValidation:rule="has(self.address) != has(self.type)",message="either address or type is needed"
+type Protection struct {
+	// address of a resource (aws_db_instance.main), of one instance of it
+	// (aws_db_instance.main["a"]) or of a module and all that is in it
+	// (module.database).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Address string `json:"address,omitempty"`
+
+	// type of resources: aws_db_instance.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Type string `json:"type,omitempty"`
 }
 
 // VariablesSource is where variables come from.
@@ -158,6 +221,18 @@ type WorkspaceTemplateApplyStatus struct {
 // PlanSummary counts what a plan wants to change.
 // +kubebuilder:validation:MinProperties=1
 type PlanSummary struct {
+	// digest is what an approval of the plan names. It is made from the
+	// addresses, actions and reasons of the changes, from the digest of the inputs
+	// and from the version of the state.
+	// +optional
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	Digest string `json:"digest,omitempty"`
+
+	// time is when the plan was made.
+	// +optional
+	Time metav1.Time `json:"time,omitempty,omitzero"`
+
 	// add is the number of resources to be created.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -223,7 +223,11 @@ func (e *Executor) start(run *infrav1.WorkspaceRun, dir string, lock *os.File) (
 		return 0, fmt.Errorf("opening the log of the runner: %w", err)
 	}
 	defer out.Close()
-	cmd := exec.Command(e.options.Runner, e.arguments(run, dir)...)
+	arguments, err := e.arguments(run, dir)
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(e.options.Runner, arguments...)
 	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.ExtraFiles = []*os.File{lock}
@@ -236,7 +240,11 @@ func (e *Executor) start(run *infrav1.WorkspaceRun, dir string, lock *os.File) (
 	return cmd.Process.Pid, nil
 }
 
-func (e *Executor) arguments(run *infrav1.WorkspaceRun, dir string) []string {
+func (e *Executor) arguments(run *infrav1.WorkspaceRun, dir string) ([]string, error) {
+	terms, err := runner.EncodeTerms(run.Spec.RunTerms)
+	if err != nil {
+		return nil, err
+	}
 	return append([]string{
 		"--namespace=" + run.Namespace,
 		"--workspace=" + run.Spec.ApplyName,
@@ -244,9 +252,10 @@ func (e *Executor) arguments(run *infrav1.WorkspaceRun, dir string) []string {
 		"--operation=" + string(run.Spec.Operation),
 		"--inputs-secret=" + run.Spec.InputsRef.Name,
 		"--apply-request=" + run.Spec.ApplyRequest,
+		"--terms=" + terms,
 		"--dir=" + dir,
 		fmt.Sprintf("--lock-fd=%d", inheritedLock),
-	}, e.options.Args...)
+	}, e.options.Args...), nil
 }
 
 // Release is described by opentofu.Executor. The directory of a run whose state

@@ -109,7 +109,7 @@ func TestARunIsCarriedOutOnce(t *testing.T) {
 	said, tell, _ := s.answer()
 	s.Expect(said.Args).To(Equal([]string{
 		"--namespace=n", "--workspace=w", "--run=w-1", "--operation=Apply", "--inputs-secret=i",
-		"--apply-request=", "--dir=" + s.dir(), "--lock-fd=3", "--tofu=/usr/bin/tofu",
+		"--apply-request=", "--terms={}", "--dir=" + s.dir(), "--lock-fd=3", "--tofu=/usr/bin/tofu",
 	}))
 	s.Expect(said.Session).To(Equal(said.PID), "it outlives us")
 	s.Expect(s.held()).To(BeTrue())

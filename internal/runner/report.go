@@ -1,0 +1,129 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// reportedRuns is how many runs the reports Secret tells of.
+	reportedRuns = 5
+	// maxPlanText is how much of a plan it holds, in bytes, and maxLogTail how
+	// much of a log. Together they fit into a Secret, which takes 1 MiB.
+	maxPlanText = 128 << 10
+	maxLogTail  = 32 << 10
+)
+
+// Endings of the keys of the reports Secret, after the name of the run.
+const (
+	logKey  = ".log"
+	planKey = ".plan"
+)
+
+// ReportsName is the name of the Secret in which people can read the plans and
+// the logs of the last runs of a workspace. They are free of what is known to be
+// secret; a Secret they are all the same, because nobody can know all.
+func ReportsName(workspace string) string { return workspace + "-reports" }
+
+// readablePlan is the plan as OpenTofu shows it to people, which hides what is
+// sensitive.
+func (r *run) readablePlan(ctx context.Context) string {
+	text, err := r.cli.Show(ctx, r.path(planFile))
+	if err != nil {
+		r.log.printf("the plan cannot be shown: %v", err)
+		return ""
+	}
+	return shorten(r.clean(string(text)), maxPlanText)
+}
+
+// report writes the end of the log, and the plan if it is to be approved, into
+// the reports Secret.
+func (r *run) report(ctx context.Context) error {
+	if r.inputs == nil {
+		return nil // the workspace is not known to exist
+	}
+	news := map[string][]byte{r.Run + logKey: r.log.tail()}
+	if r.planText != "" {
+		news[r.Run+planKey] = []byte(r.planText)
+	}
+	err := retry(ctx, refused, r.awaitAPI, func(ctx context.Context) error {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: ReportsName(r.Workspace)}}
+		err := r.client.Get(ctx, client.ObjectKeyFromObject(secret), secret)
+		put := func() error { return r.client.Update(ctx, secret) }
+		if apierrors.IsNotFound(err) {
+			put, err = func() error { return r.client.Create(ctx, secret) }, nil
+		}
+		if err != nil {
+			return err
+		}
+		if secret.Labels == nil {
+			secret.Labels = map[string]string{}
+		}
+		maps.Copy(secret.Labels, r.labels)
+		secret.OwnerReferences = r.owners
+		secret.Data = r.addReport(secret.Data, news)
+		return put()
+	})
+	if err != nil {
+		return fmt.Errorf("writing the report to Secret %s: %w", ReportsName(r.Workspace), err)
+	}
+	r.result.ReportSecret = ReportsName(r.Workspace)
+	return nil
+}
+
+// addReport adds the report of a run to those of earlier ones, and leaves out the
+// oldest.
+func (r *run) addReport(data, news map[string][]byte) map[string][]byte {
+	kept := maps.Clone(news)
+	runs := map[int]bool{r.sequence(r.Run): true}
+	for key := range data {
+		runs[r.sequence(key)] = true
+	}
+	newest := slices.Sorted(maps.Keys(runs))
+	newest = newest[max(0, len(newest)-reportedRuns):]
+	for key, value := range data {
+		if _, replaced := news[key]; !replaced && slices.Contains(newest, r.sequence(key)) {
+			kept[key] = value
+		}
+	}
+	return kept
+}
+
+// sequence is the number of a run in its name, or in a key made from that; -1 if
+// it has none.
+func (r *run) sequence(key string) int {
+	key = strings.TrimSuffix(strings.TrimSuffix(key, logKey), planKey)
+	n, err := strconv.Atoi(strings.TrimPrefix(key, r.Workspace+"-"))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// lastBytes is the end of a text, at most so many bytes of it, from the beginning
+// of a line.
+func lastBytes(text []byte, most int) []byte {
+	if len(text) <= most {
+		return text
+	}
+	text = text[len(text)-most:]
+	for i, b := range text {
+		if b == '\n' {
+			return text[i+1:]
+		}
+	}
+	for len(text) > 0 && !utf8.RuneStart(text[0]) {
+		text = text[1:]
+	}
+	return text
+}
