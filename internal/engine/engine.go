@@ -52,6 +52,11 @@ const (
 	UpToDate State = "UpToDate"
 	// Failed means that the last run failed; see Observation.Failure.
 	Failed State = "Failed"
+	// AwaitingApproval means that there is a plan, Observation.Plan, that a person
+	// has to approve.
+	AwaitingApproval State = "AwaitingApproval"
+	// Suspended means that a run is due, and that spec.suspend keeps it.
+	Suspended State = "Suspended"
 	// Gone means that nothing is left of what was to be removed.
 	Gone State = "Gone"
 )
@@ -79,6 +84,9 @@ type Observation struct {
 	OutputsSecret string
 	// Plan counts the changes of the latest run that had a plan.
 	Plan *infrav1.PlanSummary
+	// PlanText is where people can read that plan, set when State is
+	// AwaitingApproval.
+	PlanText string
 	// LastApplied is when the last successful apply ended; zero if not known.
 	LastApplied time.Time
 }

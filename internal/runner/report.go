@@ -26,9 +26,12 @@ const (
 
 // Endings of the keys of the reports Secret, after the name of the run.
 const (
-	logKey  = ".log"
-	planKey = ".plan"
+	logEnding  = ".log"
+	planEnding = ".plan"
 )
+
+// PlanKey is the key of the reports Secret for the plan of a run.
+func PlanKey(run string) string { return run + planEnding }
 
 // ReportsName is the name of the Secret in which people can read the plans and
 // the logs of the last runs of a workspace. They are free of what is known to be
@@ -52,9 +55,9 @@ func (r *run) report(ctx context.Context) error {
 	if r.inputs == nil {
 		return nil // the workspace is not known to exist
 	}
-	news := map[string][]byte{r.Run + logKey: r.log.tail()}
+	news := map[string][]byte{r.Run + logEnding: r.log.tail()}
 	if r.planText != "" {
-		news[r.Run+planKey] = []byte(r.planText)
+		news[PlanKey(r.Run)] = []byte(r.planText)
 	}
 	err := retry(ctx, refused, r.awaitAPI, func(ctx context.Context) error {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: ReportsName(r.Workspace)}}
@@ -102,7 +105,7 @@ func (r *run) addReport(data, news map[string][]byte) map[string][]byte {
 // sequence is the number of a run in its name, or in a key made from that; -1 if
 // it has none.
 func (r *run) sequence(key string) int {
-	key = strings.TrimSuffix(strings.TrimSuffix(key, logKey), planKey)
+	key = strings.TrimSuffix(strings.TrimSuffix(key, logEnding), planEnding)
 	n, err := strconv.Atoi(strings.TrimPrefix(key, r.Workspace+"-"))
 	if err != nil {
 		return -1

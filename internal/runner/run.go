@@ -130,6 +130,9 @@ func (r *run) finish(err error) {
 	r.conclude(err)
 	if err := r.guard(func() error { return r.report(ctx) }); err != nil {
 		r.log.printf("%v", err)
+		if r.result.Phase == infrav1.RunAwaitingApproval {
+			r.result.fill(fail(ReasonBackendFailed, err.Error()), r.redactor.clean) // nobody could read the plan
+		}
 	}
 }
 

@@ -86,6 +86,18 @@ type WorkspaceTemplateApplySpec struct {
 	// +optional
 	Approval Approval `json:"approval,omitempty,omitzero"`
 
+	// suspend keeps new runs from being started, those of a deletion included;
+	// default false. A run that is under way goes on.
+	// +optional
+	Suspend *bool `json:"suspend,omitempty"`
+
+	// timeout is how long a run may take, for instance 1h30m. Then it is
+	// interrupted once, fails with the reason Timeout, and is tried again later.
+	// By default it takes as long as it needs.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="the timeout must be at least 1s"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
 	// protect are resources that must be neither deleted nor replaced: a plan
 	// that would do so fails with the reason ProtectedResource, that of a
 	// deletion of this object included. To let go of one, remove it here.

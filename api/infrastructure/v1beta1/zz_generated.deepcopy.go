@@ -938,6 +938,16 @@ func (in *WorkspaceTemplateApplySpec) DeepCopyInto(out *WorkspaceTemplateApplySp
 		**out = **in
 	}
 	out.Approval = in.Approval
+	if in.Suspend != nil {
+		in, out := &in.Suspend, &out.Suspend
+		*out = new(bool)
+		**out = **in
+	}
+	if in.Timeout != nil {
+		in, out := &in.Timeout, &out.Timeout
+		*out = new(metav1.Duration)
+		**out = **in
+	}
 	if in.Protect != nil {
 		in, out := &in.Protect, &out.Protect
 		*out = make([]Protection, len(*in))

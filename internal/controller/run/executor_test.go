@@ -16,7 +16,10 @@ type fakeExecutor struct {
 	// nextErr is the answer to the next question only.
 	nextErr error
 
-	ensured, released int
+	// interruptErr is the answer to Interrupt.
+	interruptErr error
+
+	ensured, interrupted, released int
 	// last is the run that was last asked about.
 	last *infrav1.WorkspaceRun
 }
@@ -27,6 +30,11 @@ func (f *fakeExecutor) Ensure(_ context.Context, run *infrav1.WorkspaceRun) (ope
 	f.ensured++
 	f.last = run
 	return f.execution, f.err()
+}
+
+func (f *fakeExecutor) Interrupt(context.Context, *infrav1.WorkspaceRun) error {
+	f.interrupted++
+	return f.interruptErr
 }
 
 func (f *fakeExecutor) Release(context.Context, *infrav1.WorkspaceRun) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,6 +22,16 @@ const (
 	ReasonRunning = "Running"
 	// ReasonNotStarted: the runner could not be started. It is tried again.
 	ReasonNotStarted = "NotStarted"
+	// ReasonCancelling: the run was told to stop. It ends by itself.
+	ReasonCancelling = "Cancelling"
+	// ReasonNotInterrupted: the runner could not be told to stop. It is tried
+	// again.
+	ReasonNotInterrupted = "NotInterrupted"
+	// ReasonCancelled: the run was ended by spec.cancel.
+	ReasonCancelled = "Cancelled"
+	// ReasonAwaitingApproval: the run has ended with a plan that a person has to
+	// approve.
+	ReasonAwaitingApproval = "AwaitingApproval"
 	// ReasonLost: the runner was killed. The workspace starts another run.
 	ReasonLost = "Lost"
 	// ReasonLockNotReleased: the lock of a run that has ended could not be
@@ -52,11 +63,24 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	case opentofu.ExecutionRunning:
 	}
 	status.Phase = infrav1.RunRunning
+	if cancelled(s.run) {
+		return r.interrupt(ctx, s.run)
+	}
 	message := fmt.Sprintf("%s is being carried out", s.run.Spec.Operation)
 	if execution.Message != "" {
 		message += "; " + execution.Message
 	}
 	return phase.Wait(ReasonRunning, message, 0)
+}
+
+func cancelled(run *infrav1.WorkspaceRun) bool { return ptr.Deref(run.Spec.Cancel, false) }
+
+// interrupt has the runner stop.
+func (r *Reconciler) interrupt(ctx context.Context, run *infrav1.WorkspaceRun) phase.Outcome {
+	if err := r.Executor.Interrupt(ctx, run); err != nil {
+		return phase.Fail(ReasonNotInterrupted, err)
+	}
+	return phase.Wait(ReasonCancelling, "the run was told to stop; it ends when OpenTofu can leave what it is doing", 0)
 }
 
 // recordResult records how a run ended. A runner that could not reach the API
@@ -73,14 +97,26 @@ func (r *Reconciler) recordResult(ctx context.Context, run *infrav1.WorkspaceRun
 	if result.Plan != nil {
 		status.Plan = *result.Plan
 	}
+	status.ReportSecretName = result.ReportSecret
 	status.Phase, status.Reason, status.Message, status.FailureKind = result.Phase, result.Reason, result.Message, result.Kind
 	switch {
 	case result.Phase == infrav1.RunSucceeded && result.Reason != "":
 		return phase.Note(result.Reason, result.Message)
 	case result.Phase == infrav1.RunSucceeded:
 		return phase.Done()
+	case result.Phase == infrav1.RunAwaitingApproval:
+		return phase.Wait(ReasonAwaitingApproval, "the plan has to be approved in the WorkspaceTemplateApply; another run carries it out", 0)
+	case cancelled(run) && result.Reason == runner.ReasonInterrupted:
+		return recordCancel(run, result.Message)
 	}
 	return phase.Block(result.Reason, errors.New(result.Message))
+}
+
+// recordCancel records that a run was ended by spec.cancel.
+func recordCancel(run *infrav1.WorkspaceRun, message string) phase.Outcome {
+	status := &run.Status
+	status.Phase, status.Reason, status.Message, status.FailureKind = infrav1.RunCancelled, ReasonCancelled, message, ""
+	return phase.Block(ReasonCancelled, errors.New(message))
 }
 
 // recordLoss records that a run has no result and never will.
@@ -96,6 +132,9 @@ func (r *Reconciler) recordLoss(ctx context.Context, run *infrav1.WorkspaceRun, 
 	run.Status.Phase, run.Status.Reason, run.Status.Message = infrav1.RunLost, ReasonLost, why
 	run.Status.FailureKind = infrav1.FailureTransient
 	run.Status.CompletionTime = r.now()
+	if cancelled(run) {
+		return recordCancel(run, why)
+	}
 	return phase.Block(ReasonLost, errors.New(why))
 }
 

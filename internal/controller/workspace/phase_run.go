@@ -27,6 +27,11 @@ const (
 	// ReasonWaitingForDependents: other applies depend on this one, and are to be
 	// destroyed before it. Their end wakes us.
 	ReasonWaitingForDependents = "WaitingForDependents"
+	// ReasonAwaitingApproval: there is a plan that a person has to approve, with
+	// spec.approval.approvedPlan. That, or a change of the inputs, wakes us.
+	ReasonAwaitingApproval = "AwaitingApproval"
+	// ReasonSuspended: a run is due, but spec.suspend is true. Its end wakes us.
+	ReasonSuspended = "Suspended"
 	// ReasonInputsNotResolved: it is not known what is wanted; see the condition
 	// InputsResolved.
 	ReasonInputsNotResolved = "InputsNotResolved"
@@ -50,6 +55,10 @@ func (r *Reconciler) run(ctx context.Context, s *scope) phase.Outcome {
 	case engine.Failed:
 		// The outputs of an earlier success are still true.
 		return failure(observation.Failure).Proceed()
+	case engine.AwaitingApproval:
+		return phase.Wait(ReasonAwaitingApproval, awaiting(observation), 0).Proceed()
+	case engine.Suspended:
+		return suspended("an apply").Proceed()
 	case engine.Running, engine.Gone:
 	}
 	if observation.Refreshing {
@@ -72,7 +81,9 @@ func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
 		return phase.Done()
 	case engine.Failed:
 		return failure(observation.Failure)
-	case engine.Running, engine.UpToDate:
+	case engine.Suspended:
+		return suspended("the destruction")
+	case engine.Running, engine.UpToDate, engine.AwaitingApproval:
 	}
 	return phase.Wait(ReasonDestroying, underWay(observation), 0)
 }
@@ -128,6 +139,23 @@ func (s *scope) record(observation engine.Observation) {
 
 func underWay(observation engine.Observation) string {
 	return fmt.Sprintf("run %s (%s) is under way", observation.Run, observation.Operation)
+}
+
+func suspended(what string) phase.Outcome {
+	return phase.Wait(ReasonSuspended, what+" is due, but spec.suspend is true", 0)
+}
+
+// awaiting tells a person what to decide, and how.
+func awaiting(observation engine.Observation) string {
+	plan := ptr.Deref(observation.Plan, infrav1.PlanSummary{})
+	return fmt.Sprintf("the plan of run %s (%s) has to be approved; read it in %s, and set spec.approval.approvedPlan to %s",
+		observation.Run, counts(plan), observation.PlanText, plan.Digest)
+}
+
+// counts is a plan in words.
+func counts(plan infrav1.PlanSummary) string {
+	count := func(n *int32) int32 { return ptr.Deref(n, 0) }
+	return fmt.Sprintf("%d to add, %d to change, %d to destroy, %d to replace", count(plan.Add), count(plan.Change), count(plan.Destroy), count(plan.Replace))
 }
 
 func failure(of *engine.Failure) phase.Outcome {

@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,14 @@ func TestWhatTheEngineSaysIsShown(t *testing.T) {
 		"failed for good": {
 			observation: engine.Observation{State: engine.Failed, Run: "w-1", Failure: &engine.Failure{Reason: "ModuleInvalid", Message: "it broke"}},
 			conditions:  map[string]string{"Applied": "False/ModuleInvalid", "OutputsStored": "False/NoOutputs"},
+		},
+		"a plan is to be approved": {
+			observation: engine.Observation{State: engine.AwaitingApproval, Run: "w-2", OutputsSecret: "w-outputs"},
+			conditions:  map[string]string{"Applied": "False/AwaitingApproval", "OutputsStored": "True/OutputsStored"},
+		},
+		"suspended": {
+			observation: engine.Observation{State: engine.Suspended, Run: "w-1", OutputsSecret: "w-outputs"},
+			conditions:  map[string]string{"Applied": "False/Suspended", "OutputsStored": "True/OutputsStored"},
 		},
 		"not asked": {
 			err:        errors.New("the API server refuses"),
@@ -271,4 +280,25 @@ func TestInfrastructureThatIsKept(t *testing.T) {
 			w.Expect(gone).To(MatchError(ContainSubstring("not found")))
 		})
 	}
+}
+
+func TestAPersonIsToldWhatToApprove(t *testing.T) {
+	w := newWorld(t, nil)
+	w.template(nil)
+	w.engine.observation = engine.Observation{
+		State: engine.AwaitingApproval, Run: "w-2", PlanText: "Secret s, key k",
+		Plan: &infrav1.PlanSummary{Digest: strings.Repeat("d", 64), Add: ptr.To[int32](1), Replace: ptr.To[int32](2)},
+	}
+	w.reconcile()
+	w.Expect(w.message("Applied")).To(Equal("the plan of run w-2 (1 to add, 0 to change, 0 to destroy, 2 to replace) has to be approved; " +
+		"read it in Secret s, key k, and set spec.approval.approvedPlan to " + strings.Repeat("d", 64)))
+	w.Expect(w.workspace().Status.Plan.Digest).To(HaveLen(64))
+}
+
+func TestADeletionWaitsWhileSuspended(t *testing.T) {
+	w := newWorld(t, nil)
+	w.delete(w.workspace())
+	w.engine.observation = engine.Observation{State: engine.Suspended}
+	w.reconcile()
+	w.Expect(w.conditions()).To(HaveKeyWithValue("Applied", "False/Suspended"))
 }

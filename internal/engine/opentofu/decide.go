@@ -3,7 +3,10 @@ package opentofu
 import (
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/runner"
 )
 
 const (
@@ -27,6 +30,10 @@ const (
 	retryLater action = "retryLater"
 	// giveUp: a new run would fail as the last one did.
 	giveUp action = "giveUp"
+	// ask: the last run has a plan that a person has to approve.
+	ask action = "ask"
+	// hold: a new run, but none may be started.
+	hold action = "hold"
 )
 
 type decision struct {
@@ -34,6 +41,14 @@ type decision struct {
 	attempt int32
 	// wait is how long until the next try, for retryLater.
 	wait time.Duration
+}
+
+// unless makes a run that would be started wait while that is not wanted.
+func (d decision) unless(suspended *bool) decision {
+	if d.action == start && ptr.Deref(suspended, false) {
+		return decision{action: hold}
+	}
+	return d
 }
 
 // target is what a workspace is to become, or was made to be.
@@ -58,10 +73,11 @@ func targetOf(run *infrav1.WorkspaceRun) target {
 // decideApply says what a workspace needs to become what is wanted.
 //
 // latest is its latest run, nil if there is none; applied is what its outputs
-// were made from, nothing if there are none. A run is never judged by the
+// were made from, nothing if there are none; newTerms is true if latest was judged
+// by other terms than those of the workspace. A run is never judged by the
 // outputs alone: after A, a failed B and A again, the world is half B although
 // the outputs are still A's.
-func decideApply(wanted, applied target, latest *infrav1.WorkspaceRun, now time.Time) decision {
+func decideApply(wanted, applied target, latest *infrav1.WorkspaceRun, newTerms bool, now time.Time) decision {
 	switch {
 	case latest == nil && applied.meets(wanted):
 		return decision{action: nothing}
@@ -79,17 +95,33 @@ func decideApply(wanted, applied target, latest *infrav1.WorkspaceRun, now time.
 		return decision{action: start, attempt: 2}
 	case latest.Status.Phase == infrav1.RunSucceeded:
 		return retry(latest, now)
-	case latest.Status.FailureKind == infrav1.FailureConfiguration:
+	case latest.Status.Phase == infrav1.RunAwaitingApproval && !newTerms:
+		return decision{action: ask}
+	case waits(latest) && newTerms:
+		return decision{action: start, attempt: 1}
+	case waits(latest):
 		return decision{action: giveUp}
 	}
 	return retry(latest, now)
 }
 
+// waits tells whether a run that has ended is not repeated unless something
+// changes.
+func waits(run *infrav1.WorkspaceRun) bool {
+	switch run.Status.Phase {
+	case infrav1.RunAwaitingApproval, infrav1.RunCancelled:
+		return true
+	case infrav1.RunPending, infrav1.RunRunning, infrav1.RunSucceeded, infrav1.RunFailed, infrav1.RunLost:
+	}
+	return run.Status.FailureKind == infrav1.FailureConfiguration
+}
+
 // decideDestroy says what a workspace needs to be gone, given the digests of
 // the inputs that a destroy can be made with, best first. A destroy that failed
 // is tried with the next of them at once and, when all have failed, again after
-// a while: someone waits for the deletion, so that it is never given up.
-func decideDestroy(digests []string, latest *infrav1.WorkspaceRun, now time.Time) (decision, string) {
+// a while: someone waits for the deletion, so that it is never given up. Only what
+// is protected keeps it, until newTerms says that the protection has changed.
+func decideDestroy(digests []string, latest *infrav1.WorkspaceRun, newTerms bool, now time.Time) (decision, string) {
 	switch {
 	case latest != nil && !latest.Ended():
 		return decision{action: await}, ""
@@ -100,6 +132,10 @@ func decideDestroy(digests []string, latest *infrav1.WorkspaceRun, now time.Time
 	case latest.Status.Phase == infrav1.RunSucceeded:
 		// It ended well, yet there is a state with resources: destroy those.
 		return retry(latest, now), digests[0]
+	case latest.Status.Reason == runner.ReasonProtectedResource && newTerms:
+		return decision{action: start, attempt: 1}, digests[0]
+	case latest.Status.Reason == runner.ReasonProtectedResource:
+		return decision{action: giveUp}, ""
 	}
 	next := 0
 	for i, digest := range digests {

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/runner"
 )
 
 // noon is the present of the tests.
@@ -73,8 +74,13 @@ func TestDecideApply(t *testing.T) {
 			latest: &past{applying, "A", 2, infrav1.RunFailed, transient, ""}, elapsed: 20 * time.Second,
 			want: decision{action: retryLater, attempt: 3, wait: 40 * time.Second}},
 		"failed long ago": {latest: &past{applying, "A", 2, infrav1.RunFailed, transient, ""}, elapsed: time.Minute, want: decision{action: start, attempt: 3}},
-		"lost":            {latest: &past{applying, "A", 1, infrav1.RunLost, transient, ""}, want: decision{action: start, attempt: 2}},
-		"lost again":      {latest: &past{applying, "A", 2, infrav1.RunLost, transient, ""}, want: decision{action: retryLater, attempt: 3, wait: time.Minute}},
+		"awaits approval": {latest: &past{applying, "A", 1, infrav1.RunAwaitingApproval, "", ""}, elapsed: 24 * time.Hour, want: decision{action: ask}},
+		"awaits approval with others": {
+			latest: &past{applying, "B", 1, infrav1.RunAwaitingApproval, "", ""}, want: decision{action: start, attempt: 1}},
+		"cancelled":             {latest: &past{applying, "A", 1, infrav1.RunCancelled, "", ""}, elapsed: 24 * time.Hour, want: decision{action: giveUp}},
+		"cancelled with others": {latest: &past{applying, "B", 1, infrav1.RunCancelled, "", ""}, want: decision{action: start, attempt: 1}},
+		"lost":                  {latest: &past{applying, "A", 1, infrav1.RunLost, transient, ""}, want: decision{action: start, attempt: 2}},
+		"lost again":            {latest: &past{applying, "A", 2, infrav1.RunLost, transient, ""}, want: decision{action: retryLater, attempt: 3, wait: time.Minute}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -82,7 +88,7 @@ func TestDecideApply(t *testing.T) {
 			if tt.latest != nil {
 				latest = tt.latest.run()
 			}
-			NewWithT(t).Expect(decideApply(target{digest: "A"}, target{digest: tt.applied}, latest, noon.Add(tt.elapsed))).To(Equal(tt.want))
+			NewWithT(t).Expect(decideApply(target{digest: "A"}, target{digest: tt.applied}, latest, false, noon.Add(tt.elapsed))).To(Equal(tt.want))
 		})
 	}
 }
@@ -102,6 +108,8 @@ func TestDecideApplyAgain(t *testing.T) {
 		"complied with, runs gone":                     {"r1", target{"A", "r1"}, nil, decision{action: nothing}},
 		"not complied with":                            {"r1", target{"A", ""}, nil, decision{action: start, attempt: 1}},
 		"under way":                                    {"r2", target{"A", ""}, &past{applying, "A", 1, infrav1.RunRunning, "", "r1"}, decision{action: await}},
+		"asked again after a cancellation":             {"r2", target{"A", ""}, &past{applying, "A", 1, infrav1.RunCancelled, "", "r1"}, decision{action: start, attempt: 1}},
+		"asked again instead of an approval":           {"r2", target{"A", ""}, &past{applying, "A", 1, infrav1.RunAwaitingApproval, "", "r1"}, decision{action: start, attempt: 1}},
 		"asked again after a failure":                  {"r2", target{"A", ""}, &past{applying, "A", 5, infrav1.RunFailed, config, "r1"}, decision{action: start, attempt: 1}},
 		"failed by its inputs":                         {"r1", target{"A", ""}, &past{applying, "A", 1, infrav1.RunFailed, config, "r1"}, decision{action: giveUp}},
 		"not stored by a runner that knew no requests": {"r1", target{"A", ""}, succeeded("r1"), decision{action: nothing}},
@@ -112,7 +120,7 @@ func TestDecideApplyAgain(t *testing.T) {
 			if tt.latest != nil {
 				latest = tt.latest.run()
 			}
-			NewWithT(t).Expect(decideApply(target{"A", tt.wanted}, tt.applied, latest, noon)).To(Equal(tt.want))
+			NewWithT(t).Expect(decideApply(target{"A", tt.wanted}, tt.applied, latest, false, noon)).To(Equal(tt.want))
 		})
 	}
 }
@@ -131,6 +139,8 @@ func TestDecideDestroy(t *testing.T) {
 		"a destroy is under way":      {latest: &past{destroying, "A", 1, infrav1.RunRunning, "", ""}, digests: []string{"A"}, want: decision{action: await}},
 		"awaited also without inputs": {latest: &past{destroying, "A", 1, infrav1.RunRunning, "", ""}, want: decision{action: await}},
 		"no inputs":                   {latest: &past{applying, "A", 1, infrav1.RunSucceeded, "", ""}, want: decision{action: giveUp}},
+		"cancelled":                   {latest: &past{destroying, "A", 1, infrav1.RunCancelled, "", ""}, digests: []string{"A"}, want: decision{action: retryLater, attempt: 2, wait: 30 * time.Second}, with: "A"},
+		"after a plan to be approved": {latest: &past{applying, "A", 1, infrav1.RunAwaitingApproval, "", ""}, digests: []string{"A"}, want: decision{action: start, attempt: 1}, with: "A"},
 		"failed with the first":       {latest: &past{destroying, "A", 1, infrav1.RunFailed, config, ""}, digests: []string{"A", "B"}, want: decision{action: start, attempt: 2}, with: "B"},
 		"failed with the last": {
 			latest: &past{destroying, "B", 2, infrav1.RunFailed, config, ""}, digests: []string{"A", "B"},
@@ -154,11 +164,40 @@ func TestDecideDestroy(t *testing.T) {
 			if tt.latest != nil {
 				latest = tt.latest.run()
 			}
-			got, with := decideDestroy(tt.digests, latest, noon.Add(tt.elapsed))
+			got, with := decideDestroy(tt.digests, latest, false, noon.Add(tt.elapsed))
 			NewWithT(t).Expect(got).To(Equal(tt.want))
 			NewWithT(t).Expect(with).To(Equal(tt.with))
 		})
 	}
+}
+
+func TestNewTermsCount(t *testing.T) {
+	for name, tt := range map[string]struct {
+		latest past
+		want   decision
+	}{
+		"for what awaits approval":       {past{applying, "A", 4, infrav1.RunAwaitingApproval, "", ""}, decision{action: start, attempt: 1}},
+		"for what waits for a change":    {past{applying, "A", 4, infrav1.RunFailed, config, ""}, decision{action: start, attempt: 1}},
+		"for what was cancelled":         {past{applying, "A", 4, infrav1.RunCancelled, "", ""}, decision{action: start, attempt: 1}},
+		"not for what is tried again":    {past{applying, "A", 1, infrav1.RunFailed, transient, ""}, decision{action: retryLater, attempt: 2, wait: 30 * time.Second}},
+		"not for what is under way":      {past{applying, "A", 1, infrav1.RunRunning, "", ""}, decision{action: await}},
+		"not for what has ended already": {past{applying, "A", 1, infrav1.RunSucceeded, "", ""}, decision{action: nothing}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(decideApply(target{digest: "A"}, target{digest: "A"}, tt.latest.run(), true, noon)).To(Equal(tt.want))
+		})
+	}
+}
+
+func TestWhatIsProtectedIsNotDestroyed(t *testing.T) {
+	g := NewWithT(t)
+	latest := past{destroying, "A", 1, infrav1.RunFailed, config, ""}.run()
+	latest.Status.Reason = runner.ReasonProtectedResource
+	got, _ := decideDestroy([]string{"A", "B"}, latest, false, noon.Add(24*time.Hour))
+	g.Expect(got).To(Equal(decision{action: giveUp}), "not with other inputs either")
+	got, with := decideDestroy([]string{"A", "B"}, latest, true, noon)
+	g.Expect(got).To(Equal(decision{action: start, attempt: 1}))
+	g.Expect(with).To(Equal("A"))
 }
 
 func TestBackOff(t *testing.T) {

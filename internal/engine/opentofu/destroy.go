@@ -91,7 +91,8 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 		return engine.Observation{}, err
 	}
 	latest := last(runs)
-	next, digest := decideDestroy(digests, latest, e.Now())
+	next, digest := decideDestroy(digests, latest, newTerms(workspace, latest), e.Now())
+	next = next.unless(workspace.Spec.Suspend)
 	if next.action == start {
 		if in != nil && in.Digest == digest {
 			if err := e.storeInputs(ctx, workspace, *in); err != nil {
@@ -187,9 +188,11 @@ func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTempla
 func (e *Engine) forget(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun,
 	forgetState func(context.Context, *infrav1.WorkspaceTemplateApply) error,
 ) (engine.Observation, error) {
-	outputs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}}
-	if err := e.delete(ctx, outputs); err != nil {
-		return engine.Observation{}, err
+	for _, name := range []string{runner.OutputsName(workspace.Name), runner.ReportsName(workspace.Name)} {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: name}}
+		if err := e.delete(ctx, secret); err != nil {
+			return engine.Observation{}, err
+		}
 	}
 	if err := forgetState(ctx, workspace); err != nil {
 		return engine.Observation{}, err

@@ -52,7 +52,7 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	next := decision{action: nothing}
 	switch {
 	case in != nil:
-		next = decideApply(target{in.Digest, request}, applied, latest, e.Now())
+		next = decideApply(target{in.Digest, request}, applied, latest, newTerms(workspace, latest), e.Now()).unless(workspace.Spec.Suspend)
 	case latest != nil && !latest.Ended():
 		next.action = await
 	}
@@ -68,11 +68,11 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	switch observation.State {
 	case engine.Running:
 		observation.Refreshing = in != nil && applied.digest == in.Digest && refreshes(latest, runs, in.Digest)
-	case engine.UpToDate, engine.Failed:
+	case engine.UpToDate, engine.Failed, engine.AwaitingApproval:
 		if in != nil {
 			observation.HandledRequest = request
 		}
-	case engine.Gone:
+	case engine.Gone, engine.Suspended:
 	}
 	return observation, nil
 }
@@ -118,6 +118,7 @@ func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTempl
 			InputsRef:    infrav1.InputsReference{Name: inputsName(workspace.Name, to.digest), Digest: to.digest},
 			ApplyRequest: to.request,
 			Attempt:      attempt,
+			RunTerms:     termsOf(workspace, latest),
 		},
 	}
 	err = e.Client.Create(ctx, run)
@@ -193,6 +194,11 @@ func observe(next decision, latest *infrav1.WorkspaceRun, runs []infrav1.Workspa
 	case retryLater, giveUp:
 		observation.State = engine.Failed
 		observation.Failure = failureOf(latest, next.wait)
+	case ask:
+		observation.State = engine.AwaitingApproval
+		observation.PlanText = fmt.Sprintf("Secret %s, key %s", runner.ReportsName(latest.Spec.ApplyName), runner.PlanKey(latest.Name))
+	case hold:
+		observation.State = engine.Suspended
 	case nothing:
 	}
 	return observation
@@ -200,6 +206,10 @@ func observe(next decision, latest *infrav1.WorkspaceRun, runs []infrav1.Workspa
 
 // reasonUnknown is shown for a run that failed without saying why.
 const reasonUnknown = "RunFailed"
+
+// reasonCancelled is shown when the last run was ended by spec.cancel. A change of
+// the inputs or of the terms, or a request, starts a new one.
+const reasonCancelled = "Cancelled"
 
 func failureOf(latest *infrav1.WorkspaceRun, wait time.Duration) *engine.Failure {
 	failure := &engine.Failure{Reason: reasonUnknown, RetryAfter: wait}
@@ -216,6 +226,10 @@ func failureOf(latest *infrav1.WorkspaceRun, wait time.Duration) *engine.Failure
 	switch {
 	case wait > 0:
 		failure.Message += "; it will be tried again"
+	case latest.Status.Phase == infrav1.RunCancelled:
+		failure.Reason = reasonCancelled
+		failure.Message = fmt.Sprintf("run %s was cancelled; a change of the inputs, or the annotation %s, starts a new one", latest.Name, infrav1.ApplyRequestAnnotation)
+	case latest.Status.Reason == runner.ReasonProtectedResource:
 	case stateNotSaved(latest):
 		failure.Message += "; when its state has been saved and its lock removed, delete the run"
 	default:

@@ -19,6 +19,11 @@ type Executor interface {
 	// dead: started again, it saves it.
 	Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (Execution, error)
 
+	// Interrupt asks the runner of a run to stop, if it has one: a plan ends at
+	// once, an apply when OpenTofu can leave what it is doing. It does not wait,
+	// and may be repeated.
+	Interrupt(ctx context.Context, run *infrav1.WorkspaceRun) error
+
 	// Release removes what is kept of a run that has ended.
 	Release(ctx context.Context, run *infrav1.WorkspaceRun) error
 

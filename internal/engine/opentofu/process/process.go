@@ -63,6 +63,9 @@ const (
 	logFile = "runner.out"
 )
 
+// whereFormat is what startedFile holds.
+const whereFormat = "process %d on %s"
+
 // New returns an Executor; it makes the directory for runs if there is none.
 func New(options Options) (*Executor, error) {
 	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
@@ -155,7 +158,7 @@ func (e *Executor) startNoted(ctx context.Context, run *infrav1.WorkspaceRun, di
 	if err != nil {
 		return opentofu.Execution{}, errors.Join(err, os.Remove(started.Name()))
 	}
-	if _, err := fmt.Fprintf(started, "process %d on %s", pid, e.host); err != nil {
+	if _, err := fmt.Fprintf(started, whereFormat, pid, e.host); err != nil {
 		return opentofu.Execution{}, fmt.Errorf("noting the process of the run: %w", err)
 	}
 	ctrl.LoggerFrom(ctx).Info("Runner started", "pid", pid)
@@ -253,10 +256,13 @@ func (e *Executor) arguments(run *infrav1.WorkspaceRun, dir string) ([]string, e
 		"--inputs-secret=" + run.Spec.InputsRef.Name,
 		"--apply-request=" + run.Spec.ApplyRequest,
 		"--terms=" + terms,
-		"--dir=" + dir,
+		dirArgument(dir),
 		fmt.Sprintf("--lock-fd=%d", inheritedLock),
 	}, e.options.Args...), nil
 }
+
+// dirArgument is the argument by which a runner is known.
+func dirArgument(dir string) string { return "--dir=" + dir }
 
 // Release is described by opentofu.Executor. The directory of a run whose state
 // could not be saved is kept: it holds the only copy.
