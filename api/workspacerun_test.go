@@ -19,12 +19,17 @@ spec:
   attempt: 1
 `
 
+var terms = "spec: {applyRequest: r, approvalPolicy: Manual, approvedPlan: " + strings.Repeat("a", 64) +
+	", protect: {types: [a]}, guardTainted: true, timeout: 1h}"
+
 func TestWorkspaceRun(t *testing.T) {
 	const immutable = "a run cannot be changed; change the WorkspaceTemplateApply instead"
 	check(t, workspaceRun, map[string]try{
 		"apply":           {},
 		"destroy":         {set: "spec: {operation: Destroy}"},
-		"other operation": {set: "spec: {operation: Refresh}", refused: `spec.operation: Unsupported value: "Refresh": supported values: "Apply", "Destroy"`},
+		"plan":            {set: "spec: {operation: Plan}"},
+		"terms":           {set: terms},
+		"other operation": {set: "spec: {operation: Refresh}", refused: `spec.operation: Unsupported value: "Refresh": supported values: "Apply", "Plan", "Destroy"`},
 		"no spec":         {set: "spec: null", refused: "spec: Required value"},
 		"no operation":    {set: "spec: {operation: null}", refused: "spec.operation: Required value"},
 		"no apply":        {set: "spec: {applyName: null}", refused: "spec.applyName: Required value"},
@@ -41,6 +46,19 @@ func TestWorkspaceRun(t *testing.T) {
 		"another Secret":    {then: "spec: {inputsRef: {name: other}}", refused: immutable},
 		"another digest":    {then: "spec: {inputsRef: {digest: " + strings.Repeat("b", 64) + "}}", refused: immutable},
 		"another attempt":   {then: "spec: {attempt: 2}", refused: immutable},
+		"another request":   {set: terms, then: "spec: {applyRequest: other}", refused: immutable},
+		"a request added":   {then: "spec: {applyRequest: r}", refused: immutable},
+		"another policy":    {set: terms, then: "spec: {approvalPolicy: Auto}", refused: immutable},
+		"no policy":         {set: terms, then: "spec: {approvalPolicy: null}", refused: immutable},
+		"another approval":  {set: terms, then: "spec: {approvedPlan: " + strings.Repeat("b", 64) + "}", refused: immutable},
+		"an approval added": {then: "spec: {approvedPlan: " + strings.Repeat("b", 64) + "}", refused: immutable},
+		"other protection":  {set: terms, then: "spec: {protect: {types: [b]}}", refused: immutable},
+		"protection added":  {then: "spec: {protect: {types: [b]}}", refused: immutable},
+		"another guard":     {set: terms, then: "spec: {guardTainted: false}", refused: immutable},
+		"another timeout":   {set: terms, then: "spec: {timeout: 2h}", refused: immutable},
+		"cancel":            {set: terms, then: "spec: {cancel: true}"},
+		"cancel no more":    {set: "spec: {cancel: true}", then: "spec: {cancel: false}", refused: "a run that was cancelled stays so"},
+		"cancel forgotten":  {set: "spec: {cancel: true}", then: "spec: {cancel: null}", refused: "a run that was cancelled stays so"},
 		"a label":           {then: "metadata: {labels: {a: b}}"},
 	})
 }
@@ -49,6 +67,8 @@ func TestStatusOfAWorkspaceRun(t *testing.T) {
 	for name, try := range map[string]try{
 		"running":      {set: "status: {phase: Running, runner: process 1}"},
 		"failed":       {set: "status: {phase: Failed, failureKind: Transient, reason: StateLocked, message: m, plan: {add: 0}}"},
+		"to approve":   {set: "status: {phase: AwaitingApproval, reportSecretName: s, plan: {add: 1, digest: " + strings.Repeat("a", 64) + ", time: \"2026-01-01T00:00:00Z\"}}"},
+		"cancelled":    {set: "status: {phase: Cancelled, reason: Cancelled}"},
 		"lost":         {set: "status: {phase: Lost, failureKind: Configuration}"},
 		"other phase":  {set: "status: {phase: Waiting}", refused: `status.phase: Unsupported value: "Waiting"`},
 		"other kind":   {set: "status: {failureKind: Permanent}", refused: `status.failureKind: Unsupported value: "Permanent"`},

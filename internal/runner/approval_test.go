@@ -97,7 +97,7 @@ func TestAPlanChangesNothing(t *testing.T) {
 func TestProtectedResourcesStay(t *testing.T) {
 	w := newWorkspace(t)
 	ctx := context.Background()
-	w.Terms.Protect = []infrav1.Protection{{Address: "terraform_data.a"}}
+	w.Terms.Protect = infrav1.Protection{Addresses: []string{"terraform_data.a"}}
 	w.Expect(w.apply(inline(replacing("1"))).Phase).To(Equal(infrav1.RunSucceeded))
 	before := w.state()
 
@@ -109,7 +109,7 @@ func TestProtectedResourcesStay(t *testing.T) {
 		w.Expect(result.Message).To(ContainSubstring("protects: terraform_data.a;"))
 		w.Expect(w.state()).To(Equal(before))
 	}
-	w.Terms.Protect = nil
+	w.Terms.Protect = infrav1.Protection{}
 	w.Expect(w.run(ctx, "w-4", infrav1.OperationDestroy).Phase).To(Equal(infrav1.RunSucceeded))
 }
 

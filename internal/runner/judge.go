@@ -88,22 +88,20 @@ func digest(changes []change, inputs string, state []byte) (string, error) {
 
 // protected returns the addresses that a plan would delete or replace although
 // they are protected, sorted.
-func protected(changes []change, by []infrav1.Protection) []string {
+func protected(changes []change, by infrav1.Protection) []string {
 	var found []string
 	for _, c := range changes {
-		if c.destructive() && slices.ContainsFunc(by, c.isNamed) {
+		if c.destructive() && (slices.Contains(by.Types, c.Type) || slices.ContainsFunc(by.Addresses, c.isWithin)) {
 			found = append(found, c.Address)
 		}
 	}
 	return slices.Compact(found)
 }
 
-// isNamed tells whether a protection means the resource.
-func (c change) isNamed(p infrav1.Protection) bool {
-	if p.Type != "" {
-		return c.Type == p.Type
-	}
-	rest, ok := strings.CutPrefix(c.Address, p.Address)
+// isWithin tells whether the resource has the address, or is in the module or an
+// instance of the resource that has it.
+func (c change) isWithin(address string) bool {
+	rest, ok := strings.CutPrefix(c.Address, address)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 

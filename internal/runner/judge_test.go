@@ -52,17 +52,17 @@ func TestProtected(t *testing.T) {
 		by   infrav1.Protection
 		want []string
 	}{
-		"a resource":         {infrav1.Protection{Address: "aws_db.main"}, []string{`aws_db.main["a"]`}},
-		"an instance":        {infrav1.Protection{Address: `aws_db.main["a"]`}, []string{`aws_db.main["a"]`}},
-		"another instance":   {infrav1.Protection{Address: `aws_db.main["b"]`}, nil},
-		"a module":           {infrav1.Protection{Address: "module.net"}, []string{"module.net.aws_vpc.v"}},
-		"one that stays":     {infrav1.Protection{Address: "aws_db.other"}, nil},
-		"a type":             {infrav1.Protection{Type: "aws_vpc"}, []string{"module.net.aws_vpc.v", "module.network.aws_vpc.v"}},
-		"part of a name":     {infrav1.Protection{Address: "aws_db.mai"}, nil},
-		"a type, not a name": {infrav1.Protection{Type: "aws_db.main"}, nil},
+		"a resource":         {infrav1.Protection{Addresses: []string{"aws_db.main"}}, []string{`aws_db.main["a"]`}},
+		"an instance":        {infrav1.Protection{Addresses: []string{`aws_db.main["a"]`}}, []string{`aws_db.main["a"]`}},
+		"another instance":   {infrav1.Protection{Addresses: []string{`aws_db.main["b"]`}}, nil},
+		"a module":           {infrav1.Protection{Addresses: []string{"module.net"}}, []string{"module.net.aws_vpc.v"}},
+		"one that stays":     {infrav1.Protection{Addresses: []string{"aws_db.other"}}, nil},
+		"a type":             {infrav1.Protection{Types: []string{"aws_vpc"}}, []string{"module.net.aws_vpc.v", "module.network.aws_vpc.v"}},
+		"part of a name":     {infrav1.Protection{Addresses: []string{"aws_db.mai"}}, nil},
+		"a type, not a name": {infrav1.Protection{Types: []string{"aws_db.main"}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(protected(changes, []infrav1.Protection{tt.by})).To(Equal(tt.want))
+			NewWithT(t).Expect(protected(changes, tt.by)).To(Equal(tt.want))
 		})
 	}
 }

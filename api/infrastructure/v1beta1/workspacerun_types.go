@@ -114,11 +114,8 @@ type RunTerms struct {
 
 	// protect are the resources that must be neither deleted nor replaced.
 	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
-	Protect []Protection `json:"protect,omitempty"`
+	Protect Protection `json:"protect,omitempty,omitzero"`
 
 	// guardTainted asks for an approval, whatever the policy, of a plan that
 	// replaces what is tainted: an earlier run was interrupted, and what it was

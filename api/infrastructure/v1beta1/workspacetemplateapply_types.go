@@ -102,10 +102,7 @@ type WorkspaceTemplateApplySpec struct {
 	// that would do so fails with the reason ProtectedResource, that of a
 	// deletion of this object included. To let go of one, remove it here.
 	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
-	Protect []Protection `json:"protect,omitempty"`
+	Protect Protection `json:"protect,omitempty,omitzero"`
 }
 
 // ApprovalPolicy says which plans a person has to approve.
@@ -140,21 +137,27 @@ type Approval struct {
 }
 
 // Protection names resources, by address or by type.
-// +kubebuilder:validation:XValidation:rule="has(self.address) != has(self.type)",message="either address or type is needed"
+// +kubebuilder:validation:MinProperties=1
 type Protection struct {
-	// address of a resource (aws_db_instance.main), of one instance of it
-	// (aws_db_instance.main["a"]) or of a module and all that is in it
+	// addresses of resources (aws_db_instance.main), of single instances of them
+	// (aws_db_instance.main["a"]) or of modules and all that is in them
 	// (module.database).
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
-	Address string `json:"address,omitempty"`
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	Addresses []string `json:"addresses,omitempty"`
 
-	// type of resources: aws_db_instance.
+	// types of resources: aws_db_instance.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
-	Type string `json:"type,omitempty"`
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Types []string `json:"types,omitempty"`
 }
 
 // VariablesSource is where variables come from.

@@ -3,6 +3,7 @@ package opentofu
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -30,7 +31,7 @@ func newTerms(workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.Workspa
 	}
 	before := latest.Spec.RunTerms
 	return before.ApprovalPolicy != workspace.Spec.Approval.Policy || before.ApprovedPlan != workspace.Spec.Approval.ApprovedPlan ||
-		!slices.Equal(before.Protect, workspace.Spec.Protect)
+		!equality.Semantic.DeepEqual(before.Protect, workspace.Spec.Protect)
 }
 
 // guardsTainted tells whether the run after latest has to guard what is tainted:

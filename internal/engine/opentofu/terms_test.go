@@ -25,7 +25,7 @@ var someDigest = strings.Repeat("d", 64)
 
 func TestAnApprovalStartsARun(t *testing.T) {
 	w := newWorld(t)
-	protect := []infrav1.Protection{{Address: `a.b["c"]`}, {Type: "d"}}
+	protect := infrav1.Protection{Addresses: []string{`a.b["c"]`}, Types: []string{"d"}}
 	w.want(func(spec *infrav1.WorkspaceTemplateApplySpec) {
 		spec.Approval.Policy, spec.Protect = infrav1.ApprovalManual, protect
 		spec.Timeout = &metav1.Duration{Duration: time.Hour}
@@ -106,7 +106,9 @@ func TestACancelledRunIsNotRepeated(t *testing.T) {
 
 func TestAProtectedResourceKeepsTheWorkspace(t *testing.T) {
 	w := newWorld(t)
-	w.want(func(spec *infrav1.WorkspaceTemplateApplySpec) { spec.Protect = []infrav1.Protection{{Type: "x"}} })
+	w.want(func(spec *infrav1.WorkspaceTemplateApplySpec) {
+		spec.Protect = infrav1.Protection{Types: []string{"x"}}
+	})
 	w.apply("A")
 	w.succeed("w-1")
 	w.keepState(oneResource)
@@ -114,7 +116,7 @@ func TestAProtectedResourceKeepsTheWorkspace(t *testing.T) {
 	w.fail("w-2", config, runner.ReasonProtectedResource)
 	w.now = w.now.Add(24 * time.Hour)
 	w.Expect(w.destroy("B")).To(Equal(failed("w-2", destroying, engine.Failure{Reason: "ProtectedResource", Message: "run w-2 failed: it broke"})))
-	w.want(func(spec *infrav1.WorkspaceTemplateApplySpec) { spec.Protect = nil })
+	w.want(func(spec *infrav1.WorkspaceTemplateApplySpec) { spec.Protect = infrav1.Protection{} })
 	w.Expect(w.destroy("B")).To(Equal(running("w-3", destroying)))
-	w.Expect(w.run("w-3").Spec.Protect).To(BeEmpty())
+	w.Expect(w.run("w-3").Spec.Protect).To(BeZero())
 }
