@@ -121,15 +121,15 @@ func needsApproval(changes []change, changed bool, terms infrav1.RunTerms) bool 
 	return false
 }
 
-// reasonTainted is OpenTofu's word for a resource whose creation has not ended
+// tainted is OpenTofu's word for a resource whose creation has not ended
 // well.
-const reasonTainted = "tainted"
+const tainted = "tainted"
 
 // undoesInterruption tells whether a change removes what may be whole: OpenTofu
 // marks as tainted what it was creating when it was interrupted. It gives no
 // reason for the deletion of something tainted that the module does not want any
 // more, which is as the module says.
-func (c change) undoesInterruption() bool { return c.destructive() && c.Reason == reasonTainted }
+func (c change) undoesInterruption() bool { return c.destructive() && c.Reason == tainted }
 
 // maxEnumerated is how many addresses a message holds.
 const maxEnumerated = 10

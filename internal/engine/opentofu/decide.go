@@ -95,14 +95,21 @@ func decideApply(wanted, applied target, latest *infrav1.WorkspaceRun, newTerms 
 		return decision{action: start, attempt: 2}
 	case latest.Status.Phase == infrav1.RunSucceeded:
 		return retry(latest, now)
-	case latest.Status.Phase == infrav1.RunAwaitingApproval && !newTerms:
-		return decision{action: ask}
-	case waits(latest) && newTerms:
-		return decision{action: start, attempt: 1}
 	case waits(latest):
-		return decision{action: giveUp}
+		return decideWaiting(latest, newTerms)
 	}
 	return retry(latest, now)
+}
+
+// decideWaiting says what becomes of a run that is not repeated by itself.
+func decideWaiting(latest *infrav1.WorkspaceRun, newTerms bool) decision {
+	switch {
+	case newTerms:
+		return decision{action: start, attempt: 1}
+	case latest.Status.Phase == infrav1.RunAwaitingApproval:
+		return decision{action: ask}
+	}
+	return decision{action: giveUp}
 }
 
 // waits tells whether a run that has ended is not repeated unless something
