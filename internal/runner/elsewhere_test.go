@@ -68,7 +68,7 @@ func TestAStateInPostgreSQL(t *testing.T) {
 
 	ctx := context.Background()
 	w.setInputs(module("two"))
-	w.Expect(w.run(ctx, "w-2", infrav1.OperationApply).Plan).To(Equal(counts(0, 1, 0, 0)))
+	w.Expect(counted(w.run(ctx, "w-2", infrav1.OperationApply))).To(Equal(counts(0, 1, 0, 0)))
 
 	// A template that forgets its backend does not make everything twice.
 	forgotten := module("two")
@@ -78,7 +78,7 @@ func TestAStateInPostgreSQL(t *testing.T) {
 
 	w.setInputs(module("two"))
 	destroyed := w.run(ctx, "w-4", infrav1.OperationDestroy)
-	w.Expect(destroyed.Plan).To(Equal(counts(0, 0, 1, 0)), destroyed.Message)
+	w.Expect(counted(destroyed)).To(Equal(counts(0, 0, 1, 0)), destroyed.Message)
 	w.Expect(destroyed.StateEmpty).To(BeTrue())
 	w.Expect(tfstate.ElsewhereOf(w.secret(w.stateName()))).To(Equal(tfstate.ElsewhereEmpty))
 	w.Expect(w.holder()).To(BeEmpty())

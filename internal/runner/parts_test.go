@@ -241,7 +241,7 @@ func TestAStateOfFiveMegabytes(t *testing.T) {
 	w.Expect(len(filled(t, w.Namespace))).To(BeNumerically(">", 1))
 	ctx := context.Background()
 	w.setInputs(inline(module(1020)))
-	w.Expect(w.run(ctx, "w-2", infrav1.OperationApply).Plan).To(Equal(counts(0, 1, 0, 0)))
+	w.Expect(counted(w.run(ctx, "w-2", infrav1.OperationApply))).To(Equal(counts(0, 1, 0, 0)))
 	w.setInputs(inline(module(1)))
 	w.Expect(w.run(ctx, "w-3", infrav1.OperationApply).Phase).To(Equal(infrav1.RunSucceeded))
 	w.Expect(filled(t, w.Namespace)).To(BeEmpty())

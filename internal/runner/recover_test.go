@@ -26,7 +26,7 @@ func TestAStateOnDiskIsSavedByTheSameRun(t *testing.T) {
 	w.client = reliable
 	result := w.run(context.Background(), "w-1", infrav1.OperationApply)
 	w.Expect(result.Phase).To(Equal(infrav1.RunSucceeded), result.Message)
-	w.Expect(result.Plan).To(Equal(counts(0, 0, 0, 0)))
+	w.Expect(counted(result)).To(Equal(counts(0, 0, 0, 0)))
 	w.Expect(result.KeepDirectory).To(BeFalse())
 	w.Expect(StateOnDisk(w.Dir)).To(BeEmpty())
 	w.Expect(w.outputs()).To(Equal(map[string]any{"out": "hello"}))
@@ -104,7 +104,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 	w.Expect(w.log()).To(ContainSubstring("no space left on device"))
 	w.Expect(StateOnDisk(w.Dir)).To(BeEmpty())
 	again := w.run(context.Background(), "w-2", infrav1.OperationApply)
-	w.Expect(again.Plan).To(Equal(counts(0, 0, 0, 0)), again.Message)
+	w.Expect(counted(again)).To(Equal(counts(0, 0, 0, 0)), again.Message)
 }
 
 // The disk is full and the API server stays away: what was made is nowhere. The

@@ -117,7 +117,7 @@ func TestAStateIsRescuedWithOpenTofusOwnBackend(t *testing.T) {
 	p.tofu("state", "push", "-force", pulled)
 	w.Expect(w.holder()).To(BeEmpty())
 	again := w.run(ctx, "w-2", infrav1.OperationApply)
-	w.Expect(again.Plan).To(Equal(counts(0, 0, 0, 0)), again.Message)
+	w.Expect(counted(again)).To(Equal(counts(0, 0, 0, 0)), again.Message)
 
 	// The lock of a run is respected, and broken by its name.
 	held := &stateLock{client: w.client, namespace: w.Namespace, suffix: w.suffix(), info: tfstate.LockInfo{ID: "w-9", Who: "me"}, report: func(error) {}}

@@ -77,7 +77,7 @@ func TestVersionsAreKeptAndRestored(t *testing.T) {
 	w.annotate(w.stateName(), infrav1.RestoreStateAnnotation, "4")
 	restored := w.run(ctx, "w-9", infrav1.OperationApply)
 	w.Expect(restored.Phase).To(Equal(infrav1.RunSucceeded), restored.Message)
-	w.Expect(restored.Plan).To(Equal(counts(0, 1, 0, 0)), "it plans from the old state")
+	w.Expect(counted(restored)).To(Equal(counts(0, 1, 0, 0)), "it plans from the old state")
 	w.Expect(string(w.state())).To(ContainSubstring("text 7"))
 	w.Expect(w.secret(w.stateName()).Annotations).NotTo(HaveKey(infrav1.RestoreStateAnnotation), "once is enough")
 	replaced, err := tfstate.Decode(version(2))
@@ -104,7 +104,7 @@ func TestAStateIsNotDeletedByMistake(t *testing.T) {
 	w.setInputs(inline(says("y")))
 	result := w.run(context.Background(), "w-2", infrav1.OperationApply)
 	w.Expect(result.Phase).To(Equal(infrav1.RunSucceeded), result.Message)
-	w.Expect(result.Plan).To(Equal(counts(0, 1, 0, 0)))
+	w.Expect(counted(result)).To(Equal(counts(0, 1, 0, 0)))
 }
 
 // A state that is missing is no empty one.
@@ -152,11 +152,11 @@ func TestTheWaysOutOfAMissingState(t *testing.T) {
 	w.kubectl("create", "secret", "generic", w.stateName())
 	w.annotate(w.stateName(), infrav1.RestoreStateAnnotation, "1")
 	result := w.run(ctx, "w-3", infrav1.OperationApply)
-	w.Expect(result.Plan).To(Equal(counts(0, 1, 0, 0)), result.Message)
+	w.Expect(counted(result)).To(Equal(counts(0, 1, 0, 0)), result.Message)
 
 	// Or from nothing.
 	w.loseState()
 	w.annotate(OutputsName(w.Workspace), infrav1.StateLineageAnnotation, "")
 	result = w.run(ctx, "w-4", infrav1.OperationApply)
-	w.Expect(result.Plan).To(Equal(counts(1, 0, 0, 0)), result.Message)
+	w.Expect(counted(result)).To(Equal(counts(1, 0, 0, 0)), result.Message)
 }

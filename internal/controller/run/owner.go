@@ -34,10 +34,15 @@ func (r *Reconciler) checkWorkspace(ctx context.Context, s *scope) phase.Outcome
 	return phase.Done()
 }
 
+// mustNotBegin tells whether a run that has not begun never is to.
+func (s *scope) mustNotBegin() bool {
+	return !s.run.Begun() && (s.workspaceGone || cancelled(s.run) || !s.run.DeletionTimestamp.IsZero())
+}
+
 // toStart is the run as the executor is to see it: one that was deleted is not
 // started, but if a manager has started it just before it was killed, it goes on.
 func (s *scope) toStart(now metav1.Time) *infrav1.WorkspaceRun {
-	if !s.workspaceGone || !s.run.DeletionTimestamp.IsZero() {
+	if !s.mustNotBegin() || !s.run.DeletionTimestamp.IsZero() {
 		return s.run
 	}
 	run := s.run.DeepCopy()
@@ -46,7 +51,12 @@ func (s *scope) toStart(now metav1.Time) *infrav1.WorkspaceRun {
 }
 
 // recordNotBegun records that a run was not begun, and never will be.
-func (r *Reconciler) recordNotBegun(run *infrav1.WorkspaceRun) phase.Outcome {
+func (r *Reconciler) recordNotBegun(s *scope) phase.Outcome {
+	run := s.run
+	if !s.workspaceGone {
+		run.Status.CompletionTime = r.now()
+		return recordCancel(run, "the run was cancelled before it began")
+	}
 	why := fmt.Errorf("WorkspaceTemplateApply %s was deleted before the run began", run.Spec.ApplyName)
 	status := &run.Status
 	status.Phase, status.Reason, status.Message = infrav1.RunFailed, ReasonWorkspaceGone, why.Error()

@@ -42,6 +42,7 @@ const (
 // execute has the run carried out, and records its end.
 func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	status := &s.run.Status
+	notBegun := s.mustNotBegin()
 	execution, err := r.Executor.Ensure(ctx, s.toStart(r.now()))
 	if err != nil {
 		return phase.Fail(ReasonNotStarted, err)
@@ -49,15 +50,15 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	if execution.Where != "" {
 		status.Runner = execution.Where
 	}
-	if status.StartTime.IsZero() && (!s.workspaceGone || execution.State == opentofu.ExecutionRunning) {
+	if status.StartTime.IsZero() && (!notBegun || execution.State == opentofu.ExecutionRunning) {
 		status.StartTime = r.now()
 	}
 	switch execution.State {
 	case opentofu.ExecutionEnded:
 		return r.recordResult(ctx, s.run, execution.Result)
 	case opentofu.ExecutionLost:
-		if s.workspaceGone {
-			return r.recordNotBegun(s.run)
+		if s.workspaceGone || notBegun && cancelled(s.run) {
+			return r.recordNotBegun(s)
 		}
 		return r.recordLoss(ctx, s.run, execution.Message)
 	case opentofu.ExecutionRunning:

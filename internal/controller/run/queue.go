@@ -41,7 +41,7 @@ type queue struct {
 // takeTurn has a run wait until it may begin. One that has is not held up, nor one
 // that was deleted, which does not begin any more.
 func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
-	if s.run.Begun() || s.workspaceGone || !s.run.DeletionTimestamp.IsZero() {
+	if s.run.Begun() || s.mustNotBegin() {
 		return phase.Done()
 	}
 	r.queue.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -133,4 +134,22 @@ func TestHowThePositionIsTold(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(queued(10)).To(HaveSuffix("number 10 in the queue"))
 	g.Expect(queued(11)).To(Equal(queued(5000)), "who is far behind is not told of every run that ends")
+}
+
+func TestACancelledRunDoesNotWait(t *testing.T) {
+	w := newWorld(t)
+	w.reconciler.Limits = Limits{PerNamespace: 1}
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
+	w.queue("next", infrav1.OperationApply)
+	w.Expect(w.look("next")).To(HavePrefix("Pending"))
+	run := &infrav1.WorkspaceRun{}
+	key := w.key()
+	key.Name = "next"
+	w.Expect(env.Client.Get(context.Background(), key, run)).To(Succeed())
+	run.Spec.Cancel = ptr.To(true)
+	w.Expect(env.Client.Update(context.Background(), run)).To(Succeed())
+	w.executor.execution = lost
+	w.Expect(w.look("next")).To(Equal("Cancelled the run was cancelled before it began"))
+	w.Expect(w.executor.last.DeletionTimestamp).NotTo(BeNil(), "it is not to be started")
 }
