@@ -5,14 +5,16 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
 
 // SecretKey is the key of the inputs Secret that holds the encoded Inputs.
 const SecretKey = "inputs.json"
 
 // Inputs is everything a run needs to know about a module and how to feed it.
-// Equal inputs have equal digests; nothing that does not change what OpenTofu
-// would do may be added.
+// Equal inputs have equal digests; nothing that neither changes what OpenTofu
+// would do nor where and by which image it is done may be added.
 type Inputs struct {
 	// Module is what to run.
 	Module Module `json:"module"`
@@ -27,6 +29,9 @@ type Inputs struct {
 	Files []File `json:"files,omitempty"`
 	// Args are extra arguments of OpenTofu's commands.
 	Args Args `json:"args,omitzero"`
+	// Runner says what the run's pod looks like; nil is the manager's choice. It
+	// is among the inputs so that a destroy finds it without the template.
+	Runner *infrav1.RunnerSpec `json:"runner,omitempty"`
 	// Secrets are the values that must never be shown: what came from Secrets
 	// and from sensitive outputs, its lines, and the values within it; texts of
 	// less than 6 bytes are left out. Sorted, without duplicates. They do not

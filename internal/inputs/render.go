@@ -107,6 +107,7 @@ func (r *renderer) at(field string) string {
 // code says which module is run.
 func (r *renderer) code(_ context.Context, in *Inputs) error {
 	spec := r.module()
+	in.Runner = spec.Runner
 	in.Module = Module{
 		Source:        string(spec.Source),
 		Content:       spec.Module,

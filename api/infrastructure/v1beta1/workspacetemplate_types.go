@@ -263,6 +263,12 @@ type ModuleSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=4096
 	DestroyArgs []string `json:"destroyArgs,omitempty"`
+
+	// runner says what the pods look like that carry out runs, with the Job
+	// executor. A change of it is a change of the inputs: the module is applied
+	// again.
+	// +optional
+	Runner *RunnerSpec `json:"runner,omitempty"`
 }
 
 // Var is the value of one variable of the module.
