@@ -38,7 +38,7 @@ const noLock = -1
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	options := runner.Options{}
+	options := runner.Options{Log: os.Stdout}
 	flags, lock, version := flagSet(&options)
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
@@ -79,6 +79,8 @@ func flagSet(o *runner.Options) (flags *pflag.FlagSet, lock *int, version *bool)
 	flags.StringVar(&o.Tofu, "tofu", "", "the OpenTofu program, absolute")
 	flags.StringVar(&o.ProviderMirror, "provider-mirror", "", "directory of unpacked providers, absolute; if set, providers come from nowhere else")
 	flags.DurationVar(&o.Grace, "grace", runner.DefaultGrace, "how long an apply may take to end after SIGTERM or SIGINT, and how long a state waits to be saved while the Kubernetes API is away")
+	flags.BoolVar(&o.Ephemeral, "ephemeral", false, "the directory is new and goes when the runner ends: a state that is nowhere else is held until it is saved, or SIGTERM and the grace are over")
+	flags.StringVar(&o.TerminationLog, "termination-log", "", "file that takes a short form of the result, absolute")
 	lock = flags.Int("lock-fd", noLock, "number of an inherited file descriptor to hold until the end, without handing it on")
 	version = flags.Bool("version", false, "print the version and exit")
 	flags.AddGoFlagSet(flag.CommandLine) // --kubeconfig

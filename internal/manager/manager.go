@@ -27,7 +27,7 @@ import (
 	"github.com/captproject/capt/internal/controller/run"
 	"github.com/captproject/capt/internal/controller/workspace"
 	"github.com/captproject/capt/internal/engine/opentofu"
-	"github.com/captproject/capt/internal/engine/opentofu/process"
+	"github.com/captproject/capt/internal/engine/opentofu/job"
 	"github.com/captproject/capt/internal/phase"
 	"github.com/captproject/capt/internal/workload"
 )
@@ -44,7 +44,11 @@ func Start(ctx context.Context, options *Options, clock clock.PassiveClock) erro
 	}
 	// The API server's own fairness is the limit.
 	config.QPS = -1
-	mgr, err := ctrl.NewManager(config, managerOptions(options))
+	managed, err := managerOptions(options)
+	if err != nil {
+		return err
+	}
+	mgr, err := ctrl.NewManager(config, managed)
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
@@ -54,7 +58,11 @@ func Start(ctx context.Context, options *Options, clock clock.PassiveClock) erro
 	return mgr.Start(ctx)
 }
 
-func managerOptions(options *Options) manager.Options {
+func managerOptions(options *Options) (manager.Options, error) {
+	cached, err := job.CachedObjects()
+	if err != nil {
+		return manager.Options{}, err
+	}
 	managed := manager.Options{
 		Scheme:                        scheme(),
 		Metrics:                       metricsserver.Options{BindAddress: options.metricsAddress},
@@ -63,7 +71,7 @@ func managerOptions(options *Options) manager.Options {
 		LeaderElectionID:              "capt-manager",
 		LeaderElectionNamespace:       options.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: cached},
 		// The contents of ConfigMaps and Secrets are not kept: their metadata is
 		// watched, and they are read when they are needed. Leases are not watched.
 		Client: client.Options{Cache: &client.CacheOptions{
@@ -73,7 +81,7 @@ func managerOptions(options *Options) manager.Options {
 	if options.namespace != "" {
 		managed.Cache.DefaultNamespaces = map[string]cache.Config{options.namespace: {}}
 	}
-	return managed
+	return managed, nil
 }
 
 func scheme() *runtime.Scheme {
@@ -90,7 +98,7 @@ func scheme() *runtime.Scheme {
 
 // setup assembles the controllers.
 func setup(ctx context.Context, mgr manager.Manager, options *Options, clock clock.PassiveClock) error {
-	executor, err := process.New(options.executor())
+	executor, err := newExecutor(ctx, mgr, options, clock)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/captproject/capt/internal/controller/run"
-	"github.com/captproject/capt/internal/engine/opentofu/process"
 )
 
 // Options are what the flags say. NewOptions makes them.
@@ -25,6 +24,8 @@ type Options struct {
 	concurrency             int
 	limits                  run.Limits
 
+	executor       executorName
+	runnerImage    string
 	runner         string
 	tofu           string
 	providerMirror string
@@ -41,6 +42,7 @@ func NewOptions() *Options {
 		healthAddress:  "127.0.0.1:9440",
 		concurrency:    10,
 		limits:         run.Limits{Total: 20},
+		executor:       executorProcess,
 		runner:         beside("capt-runner"),
 		tofu:           "tofu",
 		workDir:        "/var/lib/capt/runs",
@@ -67,10 +69,12 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.concurrency, "concurrency", o.concurrency, "Objects of a kind that are reconciled at a time.")
 	flags.IntVar(&o.limits.Total, "max-runs", o.limits.Total, "Runs that are carried out at once; 0 is no limit. Others wait in a queue, in which deletions go first.")
 	flags.IntVar(&o.limits.PerNamespace, "max-runs-per-namespace", o.limits.PerNamespace, "Runs of one namespace that are carried out at once; 0 is no limit.")
-	flags.StringVar(&o.runner, "runner", o.runner, "Path of capt-runner.")
-	flags.StringVar(&o.tofu, "tofu", o.tofu, "Path of OpenTofu, or its name in PATH.")
-	flags.StringVar(&o.providerMirror, "provider-mirror", o.providerMirror, "Directory of unpacked provider plugins; providers then come from nowhere else. By default they come from their registries.")
-	flags.StringVar(&o.workDir, "work-dir", o.workDir, "Directory for the runs that are under way. It must outlive the manager.")
+	flags.StringVar((*string)(&o.executor), "executor", string(o.executor), "Who carries out runs: Job (a Kubernetes Job for each) or Process (child processes of the manager, with its rights: for development, and where there is one tenant).")
+	flags.StringVar(&o.runnerImage, "runner-image", o.runnerImage, "With Job: image of the runners. By default that of the pod that POD_NAME and POD_NAMESPACE say the manager is.")
+	flags.StringVar(&o.providerMirror, "provider-mirror", o.providerMirror, "Directory of unpacked provider plugins, with Job in the image of the runners; providers then come from nowhere else. By default they come from their registries.")
+	flags.StringVar(&o.runner, "runner", o.runner, "With Process: path of capt-runner.")
+	flags.StringVar(&o.tofu, "tofu", o.tofu, "With Process: path of OpenTofu, or its name in PATH.")
+	flags.StringVar(&o.workDir, "work-dir", o.workDir, "With Process: directory for the runs that are under way. It must outlive the manager.")
 
 	// --kubeconfig is controller-runtime's, -v and its like are klog's.
 	external := flag.NewFlagSet("external", flag.ContinueOnError)
@@ -89,6 +93,12 @@ func (o *Options) complete() error {
 	if o.limits.Total < 0 || o.limits.PerNamespace < 0 {
 		return fmt.Errorf("--max-runs is %d and --max-runs-per-namespace %d; neither may be less than 0", o.limits.Total, o.limits.PerNamespace)
 	}
+	if o.executor == executorJob {
+		return nil
+	}
+	if o.executor != executorProcess {
+		return fmt.Errorf("--executor is %q; it must be %s or %s", o.executor, executorJob, executorProcess)
+	}
 	var err error
 	if o.tofu, err = exec.LookPath(o.tofu); err != nil {
 		return fmt.Errorf("looking for OpenTofu: %w; install it, or say with --tofu where it is", err)
@@ -105,16 +115,4 @@ func (o *Options) complete() error {
 		}
 	}
 	return nil
-}
-
-// executor says how runs are carried out.
-func (o *Options) executor() process.Options {
-	args := []string{"--tofu=" + o.tofu}
-	if o.providerMirror != "" {
-		args = append(args, "--provider-mirror="+o.providerMirror)
-	}
-	if o.kubeconfig != "" {
-		args = append(args, "--kubeconfig="+o.kubeconfig)
-	}
-	return process.Options{Dir: o.workDir, Runner: o.runner, Args: args}
 }

@@ -32,7 +32,7 @@ func newBackend(t *testing.T) *backend {
 	t.Helper()
 	g := NewWithT(t)
 	dir := t.TempDir()
-	log, err := openLog(filepath.Join(dir, logFile), func(s string) string { return s })
+	log, err := openLog(filepath.Join(dir, logFile), nil, func(s string) string { return s })
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(log.close)
 	b := &backend{

@@ -26,6 +26,8 @@ type stateLock struct {
 	// resumed is true after take if the run held the lock already: nobody else
 	// has written the state since.
 	resumed bool
+	// alone means that nobody can have taken this lock before us.
+	alone bool
 }
 
 func (r *run) newLock() *stateLock {
@@ -36,8 +38,17 @@ func (r *run) newLock() *stateLock {
 			ID: r.Run, Operation: string(r.Operation), Info: "WorkspaceRun " + r.Namespace + "/" + r.Run,
 			Who: "capt-runner@" + host, Created: time.Now().UTC(),
 		},
-		report: r.awaitAPI,
+		report: r.awaitAPI, alone: r.Ephemeral,
 	}
+}
+
+// twin returns a *tfstate.LockedError if the lock is held in our name, but not by
+// us: Kubernetes has started the run twice.
+func (l *stateLock) twin(lease *coordinationv1.Lease) error {
+	if holder := tfstate.HeldBy(lease); l.alone && holder.ID == l.info.ID && holder.Who != l.info.Who {
+		return &tfstate.LockedError{Info: holder}
+	}
+	return nil
 }
 
 // take takes the lock, and returns a *tfstate.LockedError if another run holds
@@ -58,6 +69,9 @@ func (l *stateLock) take(ctx context.Context) error {
 			return l.client.Create(ctx, lease)
 		}
 		if err != nil {
+			return err
+		}
+		if err := l.twin(lease); err != nil {
 			return err
 		}
 		l.resumed = tfstate.Holder(lease) == l.info.ID

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,7 +52,21 @@ type Options struct {
 	ProviderMirror string
 	// Grace is how long an interrupted apply may take, DefaultGrace if 0.
 	Grace time.Duration
+	// Ephemeral means that Dir is new and goes when the runner ends, as in a pod.
+	// A state that lies nowhere else is then held until it is saved, and given up
+	// only when the runner was told to stop and the grace is over. A lock that
+	// bears the name of the run is a twin's, and not what an earlier start left.
+	Ephemeral bool
+	// TerminationLog is a file that takes a short form of the result, absolute;
+	// "" is none.
+	TerminationLog string
+	// Log takes what run.log takes; nil is nobody.
+	Log io.Writer
 }
+
+// LongestEnd is how long a runner with this grace takes, at most, to end after an
+// interrupt: OpenTofu ends, then outputs and lock are seen to.
+func LongestEnd(grace time.Duration) time.Duration { return 2*grace + leaveTime + planGrace }
 
 // Validate says what is missing or wrong.
 func (o *Options) Validate() error {
@@ -68,8 +83,10 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf("--%s must be an absolute path", path.flag))
 		}
 	}
-	if o.ProviderMirror != "" && !filepath.IsAbs(o.ProviderMirror) {
-		errs = append(errs, errors.New("--provider-mirror must be an absolute path"))
+	for _, path := range []struct{ flag, value string }{{"provider-mirror", o.ProviderMirror}, {"termination-log", o.TerminationLog}} {
+		if path.value != "" && !filepath.IsAbs(path.value) {
+			errs = append(errs, fmt.Errorf("--%s must be an absolute path", path.flag))
+		}
 	}
 	operations := []infrav1.Operation{infrav1.OperationApply, infrav1.OperationPlan, infrav1.OperationDestroy}
 	if !slices.Contains(operations, o.Operation) {

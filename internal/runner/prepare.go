@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,7 +34,9 @@ func (r *run) emptyDirectory(context.Context) error {
 
 // readInputs reads the inputs Secret.
 func (r *run) readInputs(ctx context.Context) error {
-	secret, err := r.getSecret(ctx, r.InputsSecret)
+	// This is our first request: our rights may be younger than what the API
+	// server knows of them.
+	secret, err := r.getSecret(ctx, r.InputsSecret, func(err error) bool { return refused(err) && !apierrors.IsForbidden(err) })
 	if err != nil {
 		return fail(ReasonInputsNotFound, fmt.Sprintf("reading the inputs from Secret %s: %v", r.InputsSecret, err))
 	}
@@ -56,12 +59,13 @@ func (r *run) readInputs(ctx context.Context) error {
 	return nil
 }
 
-// getSecret reads a Secret, waiting a while for the Kubernetes API.
-func (r *run) getSecret(ctx context.Context, name string) (*corev1.Secret, error) {
+// getSecret reads a Secret, waiting a while for the Kubernetes API unless its
+// answer is final.
+func (r *run) getSecret(ctx context.Context, name string, final func(error) bool) (*corev1.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, planGrace)
 	defer cancel()
 	secret := &corev1.Secret{}
-	err := retry(ctx, refused, r.awaitAPI, func(ctx context.Context) error {
+	err := retry(ctx, final, r.awaitAPI, func(ctx context.Context) error {
 		return r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: name}, secret)
 	})
 	return secret, err
@@ -84,6 +88,9 @@ func (r *run) takeLock(ctx context.Context) error {
 	return nil
 }
 
+// untilInterrupted is how long a state is held that goes with its directory.
+const untilInterrupted = 100 * 365 * 24 * time.Hour
+
 // openState reads the state, starts the backend for it and makes the CLI that
 // knows it.
 func (r *run) openState(ctx context.Context) error {
@@ -102,10 +109,14 @@ func (r *run) openState(ctx context.Context) error {
 
 // serveState starts the backend that OpenTofu talks to.
 func (r *run) serveState(ctx context.Context) error {
+	hold := r.Grace
+	if r.Ephemeral {
+		hold = untilInterrupted
+	}
 	giveUp, stop := context.WithCancel(context.Background())
 	context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })
 	r.server = &backend{
-		store: r.store, unsaved: r.path(unsavedFile), hold: r.Grace, giveUp: giveUp, log: r.log,
+		store: r.store, unsaved: r.path(unsavedFile), hold: hold, giveUp: giveUp, log: r.log,
 		saved: func(state []byte) { r.redactor.add(tfstate.SensitiveValues(state)...) },
 	}
 	if err := r.server.serve(); err != nil {

@@ -1,10 +1,12 @@
 package runner
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -70,6 +72,36 @@ func (r *Result) write(dir string) error {
 		return fmt.Errorf("encoding the result of a run: %w", err)
 	}
 	return writeDurably(filepath.Join(dir, resultFile), append(data, '\n'))
+}
+
+// maxShort is the longest message that Kubernetes keeps of a container that has
+// ended, in bytes.
+const maxShort = 4096
+
+// short is the result in one line that fits into a termination message: its own
+// message is cut as far as it takes. ParseResult reads it.
+func (r *Result) short() []byte {
+	cut := *r
+	for {
+		var line bytes.Buffer
+		encoder := json.NewEncoder(&line)
+		encoder.SetEscapeHTML(false)
+		// A Result has nothing that cannot be encoded.
+		_ = encoder.Encode(&cut)
+		if line.Len() <= maxShort || cut.Message == "" {
+			return line.Bytes()
+		}
+		cut.Message = strings.ToValidUTF8(cut.Message[:len(cut.Message)/2], "")
+	}
+}
+
+// ParseResult reads a result from a termination message.
+func ParseResult(message string) (*Result, error) {
+	result := &Result{}
+	if err := json.Unmarshal([]byte(message), result); err != nil {
+		return nil, fmt.Errorf("reading the result of a run: %w", err)
+	}
+	return result, nil
 }
 
 // writeDurably writes a file such that it is either the old or the new one

@@ -63,7 +63,7 @@ func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
 		return nil, fmt.Errorf("removing the result of an earlier start: %w", err)
 	}
 	r := &run{Options: o, client: c, redactor: newRedactor(), result: result}
-	log, err := openLog(filepath.Join(o.Dir, logFile), r.clean)
+	log, err := openLog(filepath.Join(o.Dir, logFile), o.Log, r.clean)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +80,11 @@ func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
 	_ = os.Remove(r.path(reservedFile))
 	if err := result.write(o.Dir); err != nil {
 		return nil, fmt.Errorf("writing the result: %w", err)
+	}
+	if o.TerminationLog != "" {
+		if err := os.WriteFile(o.TerminationLog, result.short(), 0o600); err != nil {
+			return nil, fmt.Errorf("writing the short form of the result: %w", err)
+		}
 	}
 	return result, nil
 }

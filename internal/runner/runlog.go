@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ const (
 type runLog struct {
 	mu    sync.Mutex
 	file  *os.File
+	also  io.Writer // nil is nobody
 	clean func(string) string
 	// written is how much of the file there is, in bytes.
 	written int
@@ -31,12 +33,12 @@ type runLog struct {
 	end []byte
 }
 
-func openLog(path string, clean func(string) string) (*runLog, error) {
+func openLog(path string, also io.Writer, clean func(string) string) (*runLog, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log of the run: %w", err)
 	}
-	return &runLog{file: file, clean: clean}, nil
+	return &runLog{file: file, also: also, clean: clean}, nil
 }
 
 func (l *runLog) close() { _ = l.file.Close() }
@@ -47,6 +49,9 @@ func (l *runLog) printf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	line := fmt.Appendf(nil, "%s %s\n", time.Now().UTC().Format(time.RFC3339), text)
+	if l.also != nil {
+		_, _ = l.also.Write(line)
+	}
 	if l.end = append(l.end, line...); len(l.end) > 2*maxLogTail {
 		l.end = slices.Clone(lastBytes(l.end, maxLogTail))
 	}

@@ -145,7 +145,7 @@ func (r *run) writeVariables(context.Context) error {
 // module's own, else that of the last run.
 func (r *run) writeLockFile(ctx context.Context) error {
 	content := []byte(r.inputs.Module.LockFile)
-	secret, err := r.getSecret(ctx, OutputsName(r.Workspace))
+	secret, err := r.getSecret(ctx, OutputsName(r.Workspace), refused)
 	switch {
 	case err == nil:
 		r.outputs = secret

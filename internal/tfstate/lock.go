@@ -60,7 +60,7 @@ func Holder(lease *coordinationv1.Lease) string {
 // is taken over.
 func Take(lease *coordinationv1.Lease, info LockInfo) error {
 	if holder := Holder(lease); holder != "" && holder != info.ID {
-		return &LockedError{Info: heldBy(lease)}
+		return &LockedError{Info: HeldBy(lease)}
 	}
 	encoded, err := json.Marshal(info)
 	if err != nil {
@@ -85,8 +85,8 @@ func Release(lease *coordinationv1.Lease, id string) bool {
 	return true
 }
 
-// heldBy describes a lock that is held, whatever its annotation looks like.
-func heldBy(lease *coordinationv1.Lease) LockInfo {
+// HeldBy describes a lock that is held, whatever its annotation looks like.
+func HeldBy(lease *coordinationv1.Lease) LockInfo {
 	var info LockInfo
 	if err := json.Unmarshal([]byte(lease.Annotations[lockInfoKey]), &info); err != nil {
 		info = LockInfo{Who: "unknown"}

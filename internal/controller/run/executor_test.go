@@ -3,7 +3,7 @@ package run
 import (
 	"context"
 
-	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine/opentofu"
@@ -42,7 +42,7 @@ func (f *fakeExecutor) Release(context.Context, *infrav1.WorkspaceRun) error {
 	return f.err()
 }
 
-func (f *fakeExecutor) Ended() <-chan event.TypedGenericEvent[*infrav1.WorkspaceRun] { return nil }
+func (f *fakeExecutor) Sources() []source.Source { return nil }
 
 func (f *fakeExecutor) err() error {
 	err := f.nextErr

@@ -18,6 +18,10 @@ import (
 
 // Reasons of the condition Succeeded.
 const (
+	// ReasonPending: the runner's pod has not started; the message says what it
+	// waits for. A change of the Job or of the pod wakes us, and the clock: after
+	// a while the run fails with PodNotStarted.
+	ReasonPending = "Pending"
 	// ReasonRunning: the runner is at work. It ends by itself.
 	ReasonRunning = "Running"
 	// ReasonNotStarted: the runner could not be started. It is tried again.
@@ -50,6 +54,10 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	if execution.Where != "" {
 		status.Runner = execution.Where
 	}
+	if execution.State == opentofu.ExecutionPending {
+		status.Phase = infrav1.RunPending
+		return phase.Wait(ReasonPending, execution.Message, execution.After)
+	}
 	if status.StartTime.IsZero() && (!notBegun || execution.State == opentofu.ExecutionRunning) {
 		status.StartTime = r.now()
 	}
@@ -61,7 +69,7 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 			return r.recordNotBegun(s)
 		}
 		return r.recordLoss(ctx, s.run, execution.Message)
-	case opentofu.ExecutionRunning:
+	case opentofu.ExecutionPending, opentofu.ExecutionRunning:
 	}
 	status.Phase = infrav1.RunRunning
 	if cancelled(s.run) {

@@ -2,8 +2,9 @@ package opentofu
 
 import (
 	"context"
+	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/runner"
@@ -24,17 +25,20 @@ type Executor interface {
 	// and may be repeated.
 	Interrupt(ctx context.Context, run *infrav1.WorkspaceRun) error
 
-	// Release removes what is kept of a run that has ended.
+	// Release lets go of what is kept of a run that has ended. It is safe to
+	// repeat.
 	Release(ctx context.Context, run *infrav1.WorkspaceRun) error
 
-	// Ended receives each run whose runner has ended since Ensure was called.
-	Ended() <-chan event.TypedGenericEvent[*infrav1.WorkspaceRun]
+	// Sources ask for each run that may stand otherwise than Ensure has told.
+	Sources() []source.Source
 }
 
 // ExecutionState is how the execution of a run stands.
 type ExecutionState string
 
 const (
+	// ExecutionPending is to have a runner, but has none yet.
+	ExecutionPending ExecutionState = "Pending"
 	// ExecutionRunning has a living runner.
 	ExecutionRunning ExecutionState = "Running"
 	// ExecutionEnded has a result.
@@ -50,6 +54,10 @@ type Execution struct {
 	Where string
 	// Result is set when State is ExecutionEnded.
 	Result *runner.Result
-	// Message is why a run was lost, or what is to be known of one that runs.
+	// Message is why a run was lost, what one that is pending waits for, or what
+	// is to be known of one that runs.
 	Message string
+	// After is how long until Ensure is to be asked again, whatever happens; 0 is
+	// never.
+	After time.Duration
 }

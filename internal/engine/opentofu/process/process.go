@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine/opentofu"
@@ -91,8 +93,13 @@ func New(options Options) (*Executor, error) {
 	}, nil
 }
 
-// Ended is described by opentofu.Executor.
+// Ended receives each run whose runner has ended since Ensure was called.
 func (e *Executor) Ended() <-chan event.TypedGenericEvent[*infrav1.WorkspaceRun] { return e.ended }
+
+// Sources is described by opentofu.Executor.
+func (e *Executor) Sources() []source.Source {
+	return []source.Source{source.TypedChannel(e.Ended(), &handler.TypedEnqueueRequestForObject[*infrav1.WorkspaceRun]{})}
+}
 
 // Ensure is described by opentofu.Executor.
 func (e *Executor) Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (opentofu.Execution, error) {
