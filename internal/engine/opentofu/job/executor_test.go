@@ -1,0 +1,288 @@
+package job
+
+import (
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gstruct"
+	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine/opentofu"
+	"github.com/captproject/capt/internal/runner"
+	"github.com/captproject/capt/internal/tfstate"
+)
+
+func TestARunIsCarriedOutInAPod(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionPending, Message: waitsForPod, After: startTimeout}))
+	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionPending), "there is one Job")
+
+	pod := w.pod("a")
+	w.schedule(pod)
+	container := w.startContainer(pod)
+	where := "pod " + pod.Name + " on node-1"
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionRunning, Where: where}))
+	w.endContainer(pod, container)
+
+	// Another manager knows as much.
+	again := *w.executor
+	w.executor = &again
+	for range 2 {
+		execution := w.ensure()
+		w.Expect(execution.State).To(Equal(opentofu.ExecutionEnded))
+		w.Expect(execution.Where).To(Equal(where))
+		w.Expect(execution.Result.Phase).To(Equal(infrav1.RunSucceeded), execution.Result.Message)
+		w.Expect(execution.Result.Plan.Add).To(Equal(ptr.To[int32](1)))
+		w.Expect(execution.Result.InputsDigest).To(Equal(w.run.Spec.InputsRef.Digest))
+	}
+	outputs := &corev1.Secret{}
+	w.get(runner.OutputsName("w"), outputs)
+	w.Expect(outputs.Data[runner.OutputsKey]).To(ContainSubstring("hello"))
+	w.Expect(outputs.Annotations).To(HaveKeyWithValue(infrav1.InputsDigestAnnotation, w.run.Spec.InputsRef.Digest))
+	w.Expect(outputs.OwnerReferences).To(Equal(w.run.OwnerReferences))
+
+	w.Expect(w.job().Spec.TTLSecondsAfterFinished).To(BeNil(), "its result was not recorded yet")
+	for range 2 {
+		w.release()
+		w.get(pod.Name, pod)
+		w.Expect(pod.Finalizers).To(Equal([]string{batchv1.JobTrackingFinalizer}))
+		w.Expect(w.job().Spec.TTLSecondsAfterFinished).To(Equal(ptr.To[int32](3600)))
+	}
+}
+
+// slow is a module that writes a file and then waits for the end.
+func slow(t *testing.T) (module, mark string) {
+	mark = filepath.Join(t.TempDir(), "mark")
+	return `resource "terraform_data" "slow" {
+  provisioner "local-exec" { command = "touch ` + mark + `; exec sleep 600" }
+}`, mark
+}
+
+// A pod that is deleted is told to stop. Its result is not lost, although the Job
+// is gone with it.
+func TestTheResultOfADeletedPodIsKept(t *testing.T) {
+	module, mark := slow(t)
+	w := newWorld(t, module, nil)
+	w.ensure()
+	pod := w.pod("a")
+	w.schedule(pod)
+	container := w.startContainer(pod)
+	awaitFile(t, mark)
+
+	w.Expect(env.Client.Delete(t.Context(), w.job(), client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+	w.Expect(env.Client.Delete(t.Context(), pod)).To(Succeed())
+	w.Expect(w.ensure().Message).To(Equal("its pod was told to stop"))
+	w.Expect(container.cmd.Process.Signal(syscall.SIGTERM)).To(Succeed())
+	w.endContainer(pod, container)
+	w.Expect(env.Client.Delete(t.Context(), pod, client.GracePeriodSeconds(0))).To(Succeed()) // the kubelet is done with it
+	w.get(pod.Name, pod)
+	pod.Finalizers = []string{podFinalizer} // the Job controller has seen it
+	w.Expect(env.Client.Update(t.Context(), pod)).To(Succeed())
+
+	execution := w.ensure()
+	w.Expect(execution.State).To(Equal(opentofu.ExecutionEnded))
+	w.Expect(execution.Result.Reason).To(Equal(runner.ReasonInterrupted))
+	w.release()
+	w.Expect(apierrors.IsNotFound(env.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))).To(BeTrue())
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionLost, Message: "its Job and its pod were deleted"}), "it is not started again")
+}
+
+func TestAKilledRunnerIsLost(t *testing.T) {
+	module, mark := slow(t)
+	w := newWorld(t, module, nil)
+	w.ensure()
+	pod := w.pod("a")
+	w.schedule(pod)
+	container := w.startContainer(pod)
+	awaitFile(t, mark)
+	w.Expect(container.cmd.Process.Kill()).To(Succeed())
+	w.endContainer(pod, container)
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{
+		State: opentofu.ExecutionLost, Where: "pod " + pod.Name + " on node-1",
+		Message: "its runner ended without a result (exit code 137: Error)",
+	}))
+	lease := &coordinationv1.Lease{}
+	w.get(tfstate.LeaseName(w.suffix()), lease)
+	w.Expect(tfstate.Holder(lease)).To(Equal("w-1"), "the run controller releases it")
+}
+
+func TestHowAPodCanEnd(t *testing.T) {
+	succeeded := `{"run":"w-1","phase":"Succeeded"}`
+	for name, test := range map[string]struct {
+		phase     corev1.PodPhase
+		container corev1.ContainerState
+		reason    string // of the pod
+		state     opentofu.ExecutionState
+		message   string
+	}{
+		"out of memory":       {corev1.PodFailed, terminated(137, "OOMKilled", ""), "", opentofu.ExecutionLost, "its runner ended without a result (exit code 137: OOMKilled)"},
+		"unable":              {corev1.PodFailed, terminated(2, "Error", "no JSON"), "", opentofu.ExecutionLost, "its runner ended without a result (exit code 2: Error)"},
+		"evicted":             {corev1.PodFailed, terminated(137, "ContainerStatusUnknown", ""), "Evicted", opentofu.ExecutionLost, "its runner ended without a result (exit code 137: ContainerStatusUnknown; Evicted)"},
+		"evicted, but ended":  {corev1.PodFailed, terminated(0, "Completed", succeeded), "Evicted", opentofu.ExecutionEnded, ""},
+		"node is gone":        {corev1.PodFailed, started(), "NodeLost", opentofu.ExecutionLost, "its runner ended without a result (NodeLost)"},
+		"container ended":     {corev1.PodRunning, terminated(0, "Completed", succeeded), "", opentofu.ExecutionRunning, ""},
+		"could not be made":   {corev1.PodFailed, waiting("CreateContainerConfigError", "no such user"), "", opentofu.ExecutionEnded, "its pod has not started: CreateContainerConfigError: no such user"},
+		"refused by the node": {corev1.PodFailed, waiting("ContainerCreating", ""), "UnexpectedAdmissionError", opentofu.ExecutionEnded, "its pod has not started: ContainerCreating"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, module, nil)
+			w.ensure()
+			pod := w.pod("a")
+			w.schedule(pod)
+			pod.Status.Reason = test.reason
+			w.Expect(env.Client.Status().Update(t.Context(), pod)).To(Succeed())
+			w.report(pod, test.phase, test.container)
+			execution := w.ensure()
+			w.Expect(execution.State).To(Equal(test.state))
+			if execution.Result != nil {
+				w.Expect(execution.Result.Message).To(Equal(test.message))
+				w.Expect(execution.Result.Reason == ReasonPodNotStarted).To(Equal(test.message != ""))
+				return
+			}
+			w.Expect(execution.Message).To(Equal(test.message))
+		})
+	}
+}
+
+// The second pod of a run finds the first at work, and says so; what counts is
+// what the first one leaves.
+func TestATwinDoesNotCount(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.ensure()
+	first, second := w.pod("a"), w.pod("b")
+	w.schedule(first)
+	w.schedule(second)
+	w.report(first, corev1.PodRunning, started())
+	locked := terminated(1, "Error", `{"run":"w-1","phase":"Failed","reason":"StateLocked","lockHolder":"w-1"}`)
+	w.report(second, corev1.PodFailed, locked)
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionRunning, Where: "pod " + first.Name + " on node-1"}))
+	w.report(first, corev1.PodFailed, terminated(137, "OOMKilled", ""))
+	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionLost))
+	w.report(first, corev1.PodSucceeded, terminated(0, "Completed", `{"run":"w-1","phase":"Succeeded"}`))
+	w.Expect(w.ensure().Result.Phase).To(Equal(infrav1.RunSucceeded))
+}
+
+func TestAPodThatDoesNotStartSaysWhy(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.ensure()
+	job := w.job()
+	w.create(&corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Namespace: w.namespace, Name: "e"},
+		InvolvedObject: corev1.ObjectReference{Kind: "Job", Namespace: w.namespace, Name: job.Name, UID: job.UID},
+		Type:           "Warning", Reason: failedCreate, LastTimestamp: metav1.Now(),
+		Message: `Error creating: pods "` + job.Name + `-x2fhk" is forbidden: exceeded quota: q`,
+	})
+	w.Expect(w.ensure().Message).To(Equal(`its pod cannot be made: Error creating: pods "` + job.Name + `" is forbidden: exceeded quota: q`))
+
+	pod := w.pod("a")
+	w.Expect(w.ensure().Message).To(Equal("its pod has not started"))
+	pod.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/1 nodes are available",
+	}}
+	w.Expect(env.Client.Status().Update(t.Context(), pod)).To(Succeed())
+	w.Expect(w.ensure().Message).To(Equal("its pod has no node: Unschedulable: 0/1 nodes are available"))
+
+	w.schedule(pod)
+	w.report(pod, corev1.PodPending, waiting("ImagePullBackOff", "Back-off pulling image"))
+	w.now = job.CreationTimestamp.Add(time.Minute)
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{
+		State: opentofu.ExecutionPending, Message: "its pod has not started: ImagePullBackOff: Back-off pulling image", After: startTimeout - time.Minute,
+	}))
+}
+
+func expectNotStarted(message string) gstruct.Fields {
+	return gstruct.Fields{
+		"Phase": Equal(infrav1.RunFailed), "Reason": Equal(ReasonPodNotStarted), "Kind": Equal(infrav1.FailureTransient), "Message": Equal(message),
+	}
+}
+
+func TestAPodThatDoesNotStartIsCalledOff(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.ensure()
+	pod := w.pod("a")
+	w.schedule(pod)
+	w.report(pod, corev1.PodPending, waiting("ErrImagePull", "no such image"))
+	w.now = w.job().CreationTimestamp.Add(startTimeout)
+	const why = "its pod has not started: ErrImagePull: no such image"
+	for range 2 {
+		w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionPending, Message: why}))
+		w.Expect(w.job().Spec.Suspend).To(Equal(ptr.To(true)))
+	}
+	// Now the Job controller deletes the pod, and the kubelet lets it go.
+	w.Expect(env.Client.Delete(t.Context(), pod)).To(Succeed())
+	w.report(pod, corev1.PodFailed, waiting("ContainerCreating", ""))
+	w.Expect(w.ensure().Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, expectNotStarted(why))))
+
+	w.release()
+	w.release()
+	jobs := &batchv1.JobList{}
+	w.Expect(env.Client.List(t.Context(), jobs, client.InNamespace(w.namespace))).To(Succeed())
+	w.Expect(jobs.Items).To(BeEmpty())
+}
+
+// A pod may begin while it is called off; it is then told to stop like any other.
+func TestAPodThatStartsWhileItIsCalledOff(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.ensure()
+	pod := w.pod("a")
+	w.now = w.job().CreationTimestamp.Add(startTimeout)
+	w.ensure()
+	w.schedule(pod)
+	w.report(pod, corev1.PodRunning, started())
+	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionRunning))
+	w.report(pod, corev1.PodFailed, terminated(1, "Error", `{"run":"w-1","phase":"Failed","reason":"Interrupted"}`))
+	w.Expect(w.ensure().Result.Reason).To(Equal(runner.ReasonInterrupted))
+}
+
+func TestARunThatIsDeletedBeforeItStarts(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.run.DeletionTimestamp = ptr.To(metav1.Now())
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionLost, Message: "it was deleted before it was started"}))
+
+	w.run.DeletionTimestamp = nil
+	w.ensure()
+	w.run.DeletionTimestamp = ptr.To(metav1.Now())
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionPending, Message: waitsForPod}))
+	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionPending), "the Job controller may just be making a pod")
+	w.suspendedByKubernetes()
+	w.Expect(w.ensure().Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, expectNotStarted(waitsForPod))))
+}
+
+func TestAPodWithoutANodeIsDeadWhenItIsDeleted(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.ensure()
+	pod := w.pod("a")
+	w.Expect(env.Client.Delete(t.Context(), pod)).To(Succeed())
+	w.get(pod.Name, pod)
+	w.Expect(pod.DeletionTimestamp).NotTo(BeNil())
+	w.Expect(w.ensure().Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, expectNotStarted("its pod has not started"))))
+}
+
+func TestAPodThatWasTakenAwayIsLost(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.ensure()
+	job := w.job()
+	job.Status = batchv1.JobStatus{StartTime: ptr.To(metav1.Now()), Failed: 1, Conditions: []batchv1.JobCondition{
+		{Type: batchv1.JobFailureTarget, Status: corev1.ConditionTrue}, {Type: batchv1.JobFailed, Status: corev1.ConditionTrue},
+	}}
+	w.Expect(env.Client.Status().Update(t.Context(), job)).To(Succeed())
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionLost, Message: "its pod was deleted together with its result"}))
+}
+
+func TestInputsThatAreGone(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.Expect(env.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "w-inputs"}})).To(Succeed())
+	w.Expect(w.ensure().Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, gstruct.Fields{
+		"Phase": Equal(infrav1.RunFailed), "Reason": Equal(runner.ReasonInputsNotFound), "Message": Equal("there is no Secret w-inputs"),
+	})))
+}
