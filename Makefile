@@ -39,6 +39,24 @@ demo: ## From an empty machine to a working cluster and back, on real programs.
 dev: ## Run a management cluster with our manager until interrupted.
 	@go build -o bin/dev ./dev && exec bin/dev up
 
+##@ Deploy
+
+# The name that config/manager uses.
+IMAGE ?= capt:latest
+
+# Certificates of public authorities, where this machine has them.
+CERTIFICATES = $(wildcard /etc/ssl/certs/ca-certificates.crt)
+
+.PHONY: image
+image: ## Write the container image to out/capt-image.tar, without a container runtime.
+	@mkdir -p out/image
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o out/image/capt-manager ./cmd/manager
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o out/image/capt-runner ./cmd/runner
+	@tofu=$$($(TOOL) path tofu) && go run ./hack/image -o out/capt-image.tar -name $(IMAGE) \
+		/usr/local/bin/capt-manager=out/image/capt-manager /usr/local/bin/capt-runner=out/image/capt-runner \
+		/usr/local/bin/tofu=$$tofu $(CERTIFICATES:%=/etc/ssl/certs/ca-certificates.crt=%)
+	@echo 'out/capt-image.tar holds $(IMAGE): docker load -i, podman load -i, ctr -n k8s.io images import'
+
 ##@ Check
 
 .PHONY: test

@@ -173,7 +173,7 @@ func TestReportsOfTheLastRunsAreKept(t *testing.T) {
 func TestALogThatIsTooLong(t *testing.T) {
 	g := NewWithT(t)
 	path := filepath.Join(t.TempDir(), "log")
-	log, err := openLog(path, func(text string) string { return text })
+	log, err := openLog(path, nil, func(text string) string { return text })
 	g.Expect(err).NotTo(HaveOccurred())
 	defer log.close()
 	for range 3 * maxLog / 1000 {

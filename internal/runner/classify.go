@@ -170,7 +170,7 @@ func (r *run) stateNotSaved(cause error) error {
 	if err == nil {
 		err = errors.New("OpenTofu could not save the state")
 	}
-	return notSaved(err, left)
+	return r.notSaved(err, left)
 }
 
 func notSavedReason(err error) bool {
@@ -179,17 +179,21 @@ func notSavedReason(err error) bool {
 }
 
 // notSaved is the failure of a run whose state could not be saved.
-func notSaved(err error, left []string) error {
+func (r *run) notSaved(err error, left []string) error {
 	reason := ReasonStateNotSaved
 	var tooLarge *tfstate.TooLargeError
 	if errors.As(err, &tooLarge) {
 		reason = ReasonStateTooLarge
 	}
-	return fail(reason, fmt.Sprintf("%v; %s", err, onDiskMessage(left)))
+	return fail(reason, fmt.Sprintf("%v; %s", err, r.onDiskMessage(left)))
 }
 
 // onDiskMessage says what a person has to do.
-func onDiskMessage(files []string) string {
+func (r *run) onDiskMessage(files []string) string {
+	if r.Ephemeral {
+		return fmt.Sprintf("the state went with the pod of the run, and the lock is kept: bring the state in Secret %s up to date (tofu import), then delete Lease %s",
+			tfstate.SecretName(r.suffix()), tfstate.LeaseName(r.suffix()))
+	}
 	if len(files) == 0 {
 		return "the disk did not take it either: what the run has made since the last state that was saved has to be found and imported or removed by hand; then release the lock"
 	}

@@ -22,20 +22,20 @@ func (r *run) recover(ctx context.Context) error {
 		return err
 	}
 	if r.elsewhere() {
-		return fail(ReasonStateNotSaved, "the template's backend did not take the state; "+onDiskMessage(files))
+		return fail(ReasonStateNotSaved, "the template's backend did not take the state; "+r.onDiskMessage(files))
 	}
 	state, err := newest(files)
 	if err == nil {
 		err = r.belongs(state)
 	}
 	if err != nil {
-		return fail(ReasonStateNotSaved, fmt.Sprintf("%v; %s", err, onDiskMessage(files)))
+		return fail(ReasonStateNotSaved, fmt.Sprintf("%v; %s", err, r.onDiskMessage(files)))
 	}
 	if !sameJSON(state, r.store.state) {
 		saving, cancel := context.WithTimeout(ctx, r.Grace)
 		defer cancel()
 		if err := r.store.save(saving, state); err != nil {
-			return notSaved(err, files)
+			return r.notSaved(err, files)
 		}
 		r.redactor.add(tfstate.SensitiveValues(state)...)
 	}

@@ -202,8 +202,8 @@ type WorkspaceRunStatus struct {
 	// +optional
 	FailureKind FailureKind `json:"failureKind,omitempty"`
 
-	// runner is where the run is carried out: "process <pid> on
-	// <host>".
+	// runner is where the run is carried out: "pod <name> on <node>" or
+	// "process <pid> on <host>".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

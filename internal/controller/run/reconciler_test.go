@@ -277,6 +277,22 @@ func TestARunThatCannotBeStartedIsTriedAgain(t *testing.T) {
 	w.expectSucceeded("False Running")
 }
 
+func TestARunThatIsPendingSaysWhatItWaitsFor(t *testing.T) {
+	w := newWorld(t)
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionPending, Message: "its pod has no node", After: time.Minute}
+	result, err := w.tryReconcile()
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(result.RequeueAfter).To(Equal(time.Minute), "it is not waited for without end")
+	w.expectSucceeded("False Pending")
+	w.Expect(w.run().Status.Conditions[0].Message).To(Equal("its pod has no node"))
+	w.Expect(w.run().Status.Phase).To(Equal(infrav1.RunPending))
+	w.Expect(w.run().Status.StartTime).To(BeZero(), "nothing was started")
+
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning, Where: "pod a on b"}
+	w.reconcile()
+	w.expectSucceeded("False Running")
+}
+
 func TestDeletingARunStopsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning, Where: "process 1 on here"}

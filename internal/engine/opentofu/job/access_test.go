@@ -108,7 +108,7 @@ func TestAnAccountOfSomebodyElseIsNotUsed(t *testing.T) {
 func TestWhatThereIsStays(t *testing.T) {
 	w := newWorld(t, module, nil)
 	state := tfstate.NewSecret(w.namespace, w.suffix(), nil)
-	w.Expect(tfstate.Encode(state, []byte("{}"))).To(Succeed())
+	w.Expect(tfstate.Encode(state, []byte("{}"), tfstate.GroupA)).To(BeEmpty())
 	w.create(state)
 	w.ensure()
 	w.get(state.Name, state)

@@ -30,7 +30,7 @@ func TestWhatWakesARun(t *testing.T) {
 		w.Expect(source.Start(t.Context(), queue)).To(Succeed())
 	}
 	w.Expect(watched.WaitForCacheSync(t.Context())).To(BeTrue())
-	woken := make(chan reconcile.Request)
+	woken := make(chan reconcile.Request, 100)
 	go func() {
 		for {
 			request, closed := queue.Get()

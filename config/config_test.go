@@ -1,0 +1,103 @@
+// Package config_test shows that what people install is accepted by a real API
+// server.
+package config_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"github.com/spf13/pflag"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/captproject/capt/hack/tools/toolbox"
+	"github.com/captproject/capt/internal/manager"
+	"github.com/captproject/capt/test/envtest"
+)
+
+var env envtest.Environment
+
+func TestMain(m *testing.M) { os.Exit(envtest.Run(m, &env)) }
+
+// render is what `kubectl apply -k` would send.
+func render(t *testing.T, dir string) []*unstructured.Unstructured {
+	t.Helper()
+	g := NewWithT(t)
+	programs, err := toolbox.Ensure(context.Background(), os.Stderr, toolbox.Kubectl)
+	g.Expect(err).NotTo(HaveOccurred())
+	output, err := exec.Command(programs.Path(toolbox.Kubectl), "kustomize", dir).Output()
+	g.Expect(err).NotTo(HaveOccurred())
+	var objects []*unstructured.Unstructured
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(output), 4096)
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(object)
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		g.Expect(err).NotTo(HaveOccurred())
+		objects = append(objects, object)
+	}
+}
+
+func TestEverythingIsAccepted(t *testing.T) {
+	g := NewWithT(t)
+	names := map[string]int{}
+	var deployment appsv1.Deployment
+	for _, object := range render(t, "default") {
+		names[object.GetKind()]++
+		if object.GetKind() == "Deployment" {
+			g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &deployment)).To(Succeed())
+		}
+		// The CRDs are there already, the same ones.
+		err := env.Client.Create(t.Context(), object, client.FieldOwner("install"))
+		g.Expect(client.IgnoreAlreadyExists(err)).To(Succeed(), "%s %s", object.GetKind(), object.GetName())
+	}
+	bases, err := filepath.Glob("crd/bases/*.yaml")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(names).To(Equal(map[string]int{
+		"Namespace": 1, "ServiceAccount": 1, "ClusterRole": 1, "ClusterRoleBinding": 1, "Deployment": 1, "CustomResourceDefinition": len(bases),
+	}))
+
+	// The namespace enforces the restricted pod security standard.
+	template := deployment.Spec.Template
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: deployment.Namespace, Name: "try", Labels: template.Labels}, Spec: template.Spec}
+	g.Expect(env.Client.Create(t.Context(), pod)).To(Succeed())
+
+	binding := &rbacv1.ClusterRoleBinding{}
+	g.Expect(env.Client.Get(t.Context(), client.ObjectKey{Name: "capt-manager"}, binding)).To(Succeed())
+	g.Expect(binding.Subjects).To(ConsistOf(rbacv1.Subject{
+		Kind: rbacv1.ServiceAccountKind, Namespace: deployment.Namespace, Name: template.Spec.ServiceAccountName,
+	}))
+}
+
+func TestTheManagerKnowsItsFlags(t *testing.T) {
+	g := NewWithT(t)
+	for _, object := range render(t, "manager") {
+		if object.GetKind() != "Deployment" {
+			continue
+		}
+		var deployment appsv1.Deployment
+		g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &deployment)).To(Succeed())
+		flags := pflag.NewFlagSet("manager", pflag.ContinueOnError)
+		manager.NewOptions().AddFlags(flags)
+		g.Expect(flags.Parse(deployment.Spec.Template.Spec.Containers[0].Args)).To(Succeed())
+		g.Expect(flags.Lookup("executor").Value.String()).To(Equal("Job"))
+		g.Expect(flags.Lookup("leader-elect").Value.String()).To(Equal("true"))
+		return
+	}
+	t.Error("there is no Deployment")
+}
