@@ -4,8 +4,8 @@ import (
 	"context"
 	"maps"
 	"reflect"
-	"slices"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 

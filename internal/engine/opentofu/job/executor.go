@@ -87,7 +87,7 @@ func (e *Executor) job(ctx context.Context, run *infrav1.WorkspaceRun) (*batchv1
 		return nil, fmt.Errorf("reading Job %s: %w", key.Name, err)
 	}
 	if !metav1.IsControlledBy(job, run) {
-		return nil, fmt.Errorf("Job %s is not of this run; delete it", key.Name)
+		return nil, fmt.Errorf("there is a Job %s already, which is not of this run; delete it", key.Name)
 	}
 	return job, nil
 }

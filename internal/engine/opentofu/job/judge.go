@@ -14,13 +14,16 @@ import (
 	"github.com/captproject/capt/internal/runner"
 )
 
-// ReasonPodNotStarted: the pod of the run has not started for 15 minutes, or
-// never could. Tried again.
-const ReasonPodNotStarted = "PodNotStarted"
-
-// ReasonJobInvalid: Kubernetes refuses the Job that the template's runner makes.
-// Mended in the template.
-const ReasonJobInvalid = "JobInvalid"
+// Reasons of runs that have failed without a runner, besides those of package
+// runner. Each comment says what mends it.
+const (
+	// ReasonPodNotStarted means that the pod of the run has not started for 15
+	// minutes, or never could. Tried again.
+	ReasonPodNotStarted = "PodNotStarted"
+	// ReasonJobInvalid means that Kubernetes refuses the Job that the template's
+	// runner makes. Mended in the template.
+	ReasonJobInvalid = "JobInvalid"
+)
 
 // waitsForPod is what a new Job waits for.
 const waitsForPod = "the Job has no pod yet"
