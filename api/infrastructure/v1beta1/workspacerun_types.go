@@ -22,7 +22,7 @@ const (
 type RunPhase string
 
 const (
-	// RunPending waits for its turn.
+	// RunPending waits for its turn, or for its pod to start.
 	RunPending RunPhase = "Pending"
 	// RunRunning has been started.
 	RunRunning RunPhase = "Running"
@@ -202,8 +202,8 @@ type WorkspaceRunStatus struct {
 	// +optional
 	FailureKind FailureKind `json:"failureKind,omitempty"`
 
-	// runner is where the run is carried out: "pod <name> on <node>" or
-	// "process <pid> on <host>".
+	// runner is where the run is carried out: "Job <name>" until its pod starts,
+	// then "pod <name> on <node>"; or "process <pid> on <host>".
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -260,8 +260,11 @@ func (r *WorkspaceRun) Ended() bool {
 	return false
 }
 
-// Begun tells whether the run was handed to its executor.
-func (r *WorkspaceRun) Begun() bool { return !r.Status.StartTime.IsZero() || r.Ended() }
+// Begun tells whether the run was handed to its executor. One that is pending was
+// when it has a Job; otherwise it waits for its turn.
+func (r *WorkspaceRun) Begun() bool {
+	return !r.Status.StartTime.IsZero() || r.Status.Runner != "" || r.Ended()
+}
 
 // WorkspaceRunList is a list of WorkspaceRuns.
 //

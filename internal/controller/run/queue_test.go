@@ -118,6 +118,19 @@ func TestARunThatBeginsCountsAtOnce(t *testing.T) {
 	w.Expect(w.look("a")).To(HavePrefix("Pending"), "though it would go first")
 }
 
+// A run whose pod has not started is under way, also for a manager that has just
+// been started.
+func TestARunThatIsPendingDoesNotWaitAgain(t *testing.T) {
+	w := newWorld(t)
+	w.reconciler.Limits = Limits{PerNamespace: 1}
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionPending, Where: "Job a", Message: "it has no node"}
+	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
+	w.make("destroy", infrav1.OperationDestroy)
+	w.reconciler.queue.begun = nil
+	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
+}
+
 func TestADeletedRunDoesNotWait(t *testing.T) {
 	w := newWorld(t)
 	w.reconciler.Limits = Limits{PerNamespace: 1}

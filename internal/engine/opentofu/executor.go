@@ -50,7 +50,8 @@ const (
 // Execution is how a run stands with its executor.
 type Execution struct {
 	State ExecutionState
-	// Where it is carried out, for people.
+	// Where it is carried out, for people. A run that has been given this counts
+	// as begun.
 	Where string
 	// Result is set when State is ExecutionEnded.
 	Result *runner.Result

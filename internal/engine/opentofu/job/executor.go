@@ -68,7 +68,7 @@ func (e *Executor) Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (opent
 		return over(job, pods), nil
 	case job != nil:
 		return e.withoutPod(ctx, run, job)
-	case run.Status.Phase != "":
+	case run.Begun():
 		return opentofu.Execution{State: opentofu.ExecutionLost, Message: "its Job and its pod were deleted"}, nil
 	case !run.DeletionTimestamp.IsZero():
 		return opentofu.Execution{State: opentofu.ExecutionLost, Message: "it was deleted before it was started"}, nil
@@ -121,7 +121,7 @@ func (e *Executor) start(ctx context.Context, run *infrav1.WorkspaceRun) (opento
 		return opentofu.Execution{}, fmt.Errorf("creating Job %s: %w", job.Name, err)
 	}
 	ctrl.LoggerFrom(ctx).Info("Job created", "Job", job.Name)
-	return opentofu.Execution{State: opentofu.ExecutionPending, Message: waitsForPod, After: startTimeout}, nil
+	return opentofu.Execution{State: opentofu.ExecutionPending, Where: jobPlace(job), Message: waitsForPod, After: startTimeout}, nil
 }
 
 // withoutPod goes on with a Job that has no pod.
@@ -130,7 +130,7 @@ func (e *Executor) withoutPod(ctx context.Context, run *infrav1.WorkspaceRun, jo
 	case calledOff(job) && hasCondition(job, batchv1.JobSuspended):
 		return notStarted(job.Annotations[calledOffAnnotation]), nil
 	case calledOff(job):
-		return opentofu.Execution{State: opentofu.ExecutionPending, Message: job.Annotations[calledOffAnnotation]}, nil
+		return opentofu.Execution{State: opentofu.ExecutionPending, Where: jobPlace(job), Message: job.Annotations[calledOffAnnotation]}, nil
 	case !job.DeletionTimestamp.IsZero(), hasCondition(job, batchv1.JobFailed), hasCondition(job, batchv1.JobComplete):
 		return opentofu.Execution{State: opentofu.ExecutionLost, Message: "its pod was deleted together with its result"}, nil
 	}
@@ -145,8 +145,12 @@ func (e *Executor) withoutPod(ctx context.Context, run *infrav1.WorkspaceRun, jo
 // it was waited for long enough, or when the run is deleted.
 func (e *Executor) pending(ctx context.Context, run *infrav1.WorkspaceRun, job *batchv1.Job, why string) (opentofu.Execution, error) {
 	execution := opentofu.Execution{State: opentofu.ExecutionPending, Message: why}
-	if job == nil || calledOff(job) {
+	if job == nil {
 		return execution, nil // the pod is about to end
+	}
+	execution.Where = jobPlace(job)
+	if calledOff(job) {
+		return execution, nil // likewise
 	}
 	execution.After = job.CreationTimestamp.Add(startTimeout).Sub(e.Now())
 	if execution.After > 0 && run.DeletionTimestamp.IsZero() {

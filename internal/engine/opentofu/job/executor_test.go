@@ -24,7 +24,10 @@ import (
 
 func TestARunIsCarriedOutInAPod(t *testing.T) {
 	w := newWorld(t, module, nil)
-	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionPending, Message: waitsForPod, After: startTimeout}))
+	execution := w.ensure()
+	w.Expect(execution).To(Equal(opentofu.Execution{
+		State: opentofu.ExecutionPending, Where: "Job " + w.job().Name, Message: waitsForPod, After: startTimeout,
+	}))
 	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionPending), "there is one Job")
 
 	pod := w.pod("a")
@@ -95,6 +98,15 @@ func TestTheResultOfADeletedPodIsKept(t *testing.T) {
 	w.release()
 	w.Expect(apierrors.IsNotFound(env.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))).To(BeTrue())
 	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionLost, Message: "its Job and its pod were deleted"}), "it is not started again")
+}
+
+// The queue has noted that it is pending.
+func TestARunThatHasWaitedForItsTurnIsStarted(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.run.Status.Phase = infrav1.RunPending
+	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionPending))
+	w.Expect(env.Client.Delete(t.Context(), w.job(), client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionLost, Message: "its Job and its pod were deleted"}))
 }
 
 func TestAKilledRunnerIsLost(t *testing.T) {
@@ -196,7 +208,8 @@ func TestAPodThatDoesNotStartSaysWhy(t *testing.T) {
 	w.report(pod, corev1.PodPending, waiting("ImagePullBackOff", "Back-off pulling image"))
 	w.now = job.CreationTimestamp.Add(time.Minute)
 	w.Expect(w.ensure()).To(Equal(opentofu.Execution{
-		State: opentofu.ExecutionPending, Message: "its pod has not started: ImagePullBackOff: Back-off pulling image", After: startTimeout - time.Minute,
+		State: opentofu.ExecutionPending, Where: "Job " + job.Name,
+		Message: "its pod has not started: ImagePullBackOff: Back-off pulling image", After: startTimeout - time.Minute,
 	}))
 }
 
@@ -215,7 +228,7 @@ func TestAPodThatDoesNotStartIsCalledOff(t *testing.T) {
 	w.now = w.job().CreationTimestamp.Add(startTimeout)
 	const why = "its pod has not started: ErrImagePull: no such image"
 	for range 2 {
-		w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionPending, Message: why}))
+		w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionPending, Where: "Job " + w.job().Name, Message: why}))
 		w.Expect(w.job().Spec.Suspend).To(Equal(ptr.To(true)))
 	}
 	// Now the Job controller deletes the pod, and the kubelet lets it go.
@@ -252,7 +265,7 @@ func TestARunThatIsDeletedBeforeItStarts(t *testing.T) {
 	w.run.DeletionTimestamp = nil
 	w.ensure()
 	w.run.DeletionTimestamp = ptr.To(metav1.Now())
-	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionPending, Message: waitsForPod}))
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionPending, Where: "Job " + w.job().Name, Message: waitsForPod}))
 	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionPending), "the Job controller may just be making a pod")
 	w.suspendedByKubernetes()
 	w.Expect(w.ensure().Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, expectNotStarted(waitsForPod))))

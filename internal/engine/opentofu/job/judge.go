@@ -73,6 +73,10 @@ func running(pod *corev1.Pod) opentofu.Execution {
 	return execution
 }
 
+// jobPlace is where a run is carried out while it has no pod that has started. It
+// tells the run from one that was not started.
+func jobPlace(job *batchv1.Job) string { return "Job " + job.Name }
+
 func place(pod *corev1.Pod) string { return fmt.Sprintf("pod %s on %s", pod.Name, pod.Spec.NodeName) }
 
 // waitsFor says what a pod that has not started waits for, in Kubernetes' words.

@@ -119,6 +119,9 @@ func (w *world) ensure() opentofu.Execution {
 	w.t.Helper()
 	execution, err := w.executor.Ensure(w.t.Context(), w.run)
 	w.Expect(err).NotTo(HaveOccurred())
+	if execution.Where != "" {
+		w.run.Status.Runner = execution.Where
+	}
 	switch execution.State {
 	case opentofu.ExecutionPending:
 		w.run.Status.Phase = infrav1.RunPending
