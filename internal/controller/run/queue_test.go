@@ -125,7 +125,7 @@ func TestARunThatIsPendingDoesNotWaitAgain(t *testing.T) {
 	w.reconciler.Limits = Limits{PerNamespace: 1}
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionPending, Where: "Job a", Message: "it has no node"}
 	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
-	w.make("destroy", infrav1.OperationDestroy)
+	w.queue("destroy", infrav1.OperationDestroy)
 	w.reconciler.queue.begun = nil
 	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
 	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
