@@ -3,12 +3,14 @@ package job
 import (
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gstruct"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -21,6 +23,7 @@ func TestTheJobOfARun(t *testing.T) {
 	w := newWorld(t, module, nil)
 	w.executor.Args = []string{"--provider-mirror=/mirror"}
 	w.run.Spec.ApplyRequest = "now"
+	w.run.Spec.Timeout = &metav1.Duration{Duration: 10 * time.Minute}
 	w.ensure()
 	job := w.job()
 	w.Expect(job.Name).To(HavePrefix("w-1-"))
@@ -44,7 +47,7 @@ func TestTheJobOfARun(t *testing.T) {
 	w.Expect(container.Resources.Limits).To(HaveKey(corev1.ResourceMemory))
 	w.Expect(container.SecurityContext.ReadOnlyRootFilesystem).To(Equal(ptr.To(true)))
 	w.Expect(container.Args).To(Equal([]string{
-		"--namespace=" + w.namespace, "--workspace=w", "--run=w-1", "--operation=Apply", "--inputs-secret=w-inputs", "--apply-request=now",
+		"--namespace=" + w.namespace, "--workspace=w", "--run=w-1", "--operation=Apply", "--inputs-secret=w-inputs", "--apply-request=now", `--terms={"timeout":"10m0s"}`,
 		"--dir=/work/run", "--tofu=/usr/local/bin/tofu", "--ephemeral", "--termination-log=/dev/termination-log", "--provider-mirror=/mirror",
 	}))
 }

@@ -100,6 +100,21 @@ func TestTheResultOfADeletedPodIsKept(t *testing.T) {
 	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionLost, Message: "its Job and its pod were deleted"}), "it is not started again")
 }
 
+func TestAnInterruptedRunsPodIsDeletedOnce(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.ensure()
+	w.Expect(w.executor.Interrupt(t.Context(), w.run)).To(Succeed(), "there is none yet")
+	pod := w.pod("a")
+	w.schedule(pod)
+	w.Expect(w.executor.Interrupt(t.Context(), w.run)).To(Succeed())
+	w.get(pod.Name, pod)
+	told := pod.DeletionTimestamp
+	w.Expect(told).NotTo(BeNil(), "which the kubelet tells the runner as SIGTERM")
+	w.Expect(w.executor.Interrupt(t.Context(), w.run)).To(Succeed())
+	w.get(pod.Name, pod)
+	w.Expect(pod.DeletionTimestamp).To(Equal(told))
+}
+
 // The queue has noted that it is pending.
 func TestARunThatHasWaitedForItsTurnIsStarted(t *testing.T) {
 	w := newWorld(t, module, nil)
