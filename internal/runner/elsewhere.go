@@ -22,6 +22,9 @@ func (r *run) pullState(ctx context.Context) error {
 	if err != nil {
 		return r.outcome(ctx, err, ReasonBackendFailed, readingState)
 	}
+	if _, err := tfstate.VersionOf(state); err != nil {
+		return nil // OpenTofu makes one up, without a lineage, where there is none
+	}
 	r.store.state = state
 	r.redactor.add(tfstate.SensitiveValues(state)...)
 	return nil

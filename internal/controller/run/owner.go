@@ -11,8 +11,8 @@ import (
 	"github.com/captproject/capt/internal/phase"
 )
 
-// ReasonWorkspaceGone: the workspace that the run is for was deleted before the
-// run began. Nothing was started.
+// ReasonWorkspaceGone means that the workspace that the run is for was deleted
+// before the run began. Nothing was started.
 const ReasonWorkspaceGone = "WorkspaceGone"
 
 // checkWorkspace sees that no run begins for a workspace that is gone. A manager

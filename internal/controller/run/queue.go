@@ -16,7 +16,8 @@ import (
 	"github.com/captproject/capt/internal/phase"
 )
 
-// ReasonQueued: as many runs as may be are under way. The end of one wakes us.
+// ReasonQueued means that as many runs as may be are under way. The end of one
+// wakes us.
 const ReasonQueued = "Queued"
 
 // Limits are how many runs are carried out at once; 0 is no limit.

@@ -19,7 +19,7 @@ import (
 func TestPositions(t *testing.T) {
 	// In the order of their making.
 	var runs []infrav1.WorkspaceRun
-	make := func(name, namespace string, operation infrav1.Operation, phase infrav1.RunPhase) {
+	add := func(name, namespace string, operation infrav1.Operation, phase infrav1.RunPhase) {
 		run := infrav1.WorkspaceRun{ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name, UID: types.UID(name),
 			CreationTimestamp: metav1.NewTime(noon.Add(time.Duration(len(runs)) * time.Second)),
@@ -30,11 +30,11 @@ func TestPositions(t *testing.T) {
 		}
 		runs = append(runs, run)
 	}
-	make("a1", "a", infrav1.OperationApply, "")
-	make("a2", "a", infrav1.OperationApply, infrav1.RunPending)
-	make("a3", "a", infrav1.OperationApply, infrav1.RunRunning)
-	make("b1", "b", infrav1.OperationApply, "")
-	make("b2", "b", infrav1.OperationDestroy, "")
+	add("a1", "a", infrav1.OperationApply, "")
+	add("a2", "a", infrav1.OperationApply, infrav1.RunPending)
+	add("a3", "a", infrav1.OperationApply, infrav1.RunRunning)
+	add("b1", "b", infrav1.OperationApply, "")
+	add("b2", "b", infrav1.OperationDestroy, "")
 	for name, tt := range map[string]struct {
 		limits Limits
 		want   map[types.UID]int
