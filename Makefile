@@ -68,7 +68,8 @@ test: tools ## Unit, envtest and end-to-end tests, with the race detector where 
 
 .PHONY: e2e-node
 e2e-node: ## On a real node. Needs root and a few Debian packages, and says which.
-	@go test -count=1 -p 1 -timeout $(TEST_TIMEOUT) -v ./test/node
+	@go test -count=1 -timeout $(TEST_TIMEOUT) -v ./test/node
+	@go test -count=1 -timeout $(TEST_TIMEOUT) -v ./test/node/deployed
 
 .PHONY: chaos
 chaos: tools ## Faults for minutes (CHAOS_FAULTS, CHAOS_SEED), and then every kubeconfig is right.

@@ -49,7 +49,12 @@ func (n *Node) Import(ctx context.Context, image Image) error {
 	if err := image.write(layer, archive); err != nil {
 		return fmt.Errorf("make the image %s: %w", image.Name, err)
 	}
-	return n.ctr(ctx, "images", "import", archive)
+	return n.ImportArchive(ctx, archive)
+}
+
+// ImportArchive is Import of an image as `docker save` writes it.
+func (n *Node) ImportArchive(ctx context.Context, path string) error {
+	return n.ctr(ctx, "images", "import", path)
 }
 
 // Build builds a main package of the checkout, statically, and returns the path
