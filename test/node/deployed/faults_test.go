@@ -1,29 +1,43 @@
 package deployed
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/captproject/capt/hack/tools/toolbox"
 )
 
 // deleteManager deletes the pod of the manager and returns when another works.
 func (s *sandbox) deleteManager() {
 	s.Helper()
-	before := &corev1.PodList{}
-	of := []client.ListOption{client.InNamespace(managerNamespace), client.MatchingLabels{"control-plane": managerName}}
-	s.Expect(shared.Client.List(s.Context(), before, of...)).To(Succeed())
-	s.Expect(before.Items).To(HaveLen(1))
-	s.Expect(shared.Client.Delete(s.Context(), &before.Items[0])).To(Succeed())
+	before := s.managers(s.WithT)
+	s.Expect(before).To(HaveLen(1))
+	s.Expect(shared.Client.Delete(s.Context(), &before[0])).To(Succeed())
 	s.eventually(func(g Gomega) {
-		now := &corev1.PodList{}
-		g.Expect(shared.Client.List(s.Context(), now, of...)).To(Succeed())
-		g.Expect(now.Items).To(HaveLen(1))
-		g.Expect(now.Items[0].Name).NotTo(Equal(before.Items[0].Name))
-		g.Expect(ready(now.Items[0])).To(BeTrue())
+		now := s.managers(g)
+		g.Expect(now).To(HaveLen(1))
+		g.Expect(now[0].Name).NotTo(Equal(before[0].Name))
+		g.Expect(ready(now[0])).To(BeTrue())
 	})
+}
+
+// scaleManager returns when there are as many pods of the manager as wanted.
+func (s *sandbox) scaleManager(replicas int) {
+	s.Helper()
+	_, err := shared.Run(s.Context(), toolbox.Kubectl, "scale", "--namespace="+managerNamespace, "deployment/"+managerName, fmt.Sprintf("--replicas=%d", replicas))
+	s.Expect(err).NotTo(HaveOccurred())
+	s.eventually(func(g Gomega) { g.Expect(s.managers(g)).To(HaveLen(replicas)) })
+}
+
+func (s *sandbox) managers(g Gomega) []corev1.Pod {
+	list := &corev1.PodList{}
+	g.Expect(shared.Client.List(s.Context(), list, client.InNamespace(managerNamespace), client.MatchingLabels{"control-plane": managerName})).To(Succeed())
+	return list.Items
 }
 
 func ready(pod corev1.Pod) bool {
@@ -43,13 +57,20 @@ func TestTheManagerIsDeletedDuringARun(t *testing.T) {
 	s.Expect(runs).To(Equal([]string{"Apply Succeeded", "Apply Succeeded"}))
 }
 
-// The runner is told to stop, ends in order, and the result is not lost with the
-// pod.
+// The runner is told to stop and ends in order. The pod is kept until a manager has
+// seen the result.
 func TestThePodOfARunIsDeleted(t *testing.T) {
 	s := newSandbox(t)
 	runs := s.survives(func() {
 		pod := s.runningPod(stock)
+		s.scaleManager(0)
 		s.Expect(shared.Client.Delete(t.Context(), pod)).To(Succeed())
+		s.eventually(func(g Gomega) {
+			s.get(g, pod.Name, pod)
+			g.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
+			g.Expect(pod.Finalizers).To(HaveLen(1), "Kubernetes is done with it")
+		})
+		s.scaleManager(1)
 		s.eventually(func(g Gomega) {
 			g.Expect(s.runs(stock)).To(ContainElement("Apply Failed Interrupted"))
 			err := shared.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), pod)
