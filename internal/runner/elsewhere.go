@@ -23,17 +23,34 @@ func (r *run) pullState(ctx context.Context) error {
 		return r.outcome(ctx, err, ReasonBackendFailed, readingState)
 	}
 	if _, err := tfstate.VersionOf(state); err != nil {
-		return nil // OpenTofu makes one up, without a lineage, where there is none
+		state = nil // OpenTofu makes one up, without a lineage, where there is none
 	}
 	r.store.state = state
 	r.redactor.add(tfstate.SensitiveValues(state)...)
 	return nil
 }
 
+// movedAway tells whether there is infrastructure in a state that is not where the
+// template has the state now: it has got another backend, or lost it, and nobody has
+// moved the state there.
+func (r *run) movedAway() bool {
+	if !r.elsewhere() {
+		empty, err := tfstate.Empty(r.store.state)
+		return tfstate.ElsewhereOf(r.store.secret) == tfstate.ElsewhereKept && err == nil && empty
+	}
+	ours, _ := tfstate.VersionOf(r.ourState)
+	theirs, _ := tfstate.VersionOf(r.store.state)
+	empty, err := tfstate.Empty(r.ourState)
+	return (err != nil || !empty) && ours.Lineage != theirs.Lineage
+}
+
 // noteElsewhere notes, before anything is made, that there may be infrastructure
 // although we keep no state.
 func (r *run) noteElsewhere(ctx context.Context) error {
-	if !r.elsewhere() || !r.changed || tfstate.ElsewhereOf(r.store.secret) == tfstate.ElsewhereKept {
+	if !r.elsewhere() || tfstate.ElsewhereOf(r.store.secret) == tfstate.ElsewhereKept {
+		return nil
+	}
+	if empty, err := tfstate.Empty(r.store.state); err == nil && empty && !r.changed {
 		return nil
 	}
 	if err := r.setElsewhere(ctx, tfstate.ElsewhereKept); err != nil {

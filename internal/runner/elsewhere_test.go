@@ -47,18 +47,75 @@ func postgres(t *testing.T) string {
 	return "host=" + dir + " user=postgres dbname=postgres sslmode=disable"
 }
 
+// inPostgres are the inputs of a module that says something, and keeps its state
+// there.
+func inPostgres(connection, text string) inputs.Inputs {
+	in := inline("variable \"place\" {}\n" + says(text) + "\noutput \"o\" { value = 1 }")
+	in.Module.Backend = "backend \"pg\" {\n  schema_name = var.place\n}"
+	in.Env = []inputs.EnvVar{{Name: "PG_CONN_STR", Value: connection}}
+	place := "w"
+	in.Variables = []inputs.Variable{{Name: "place", Text: &place}}
+	return in
+}
+
+// forgetLineage makes the outputs be those of an earlier CAPT.
+func (w *workspace) forgetLineage() {
+	outputs := w.secret(OutputsName(w.Workspace))
+	delete(outputs.Annotations, infrav1.StateLineageAnnotation)
+	w.Expect(w.client.Update(context.Background(), outputs)).To(Succeed())
+}
+
+// A template that gets another backend, or loses it, makes nothing twice.
+func TestAStateThatWasNotMovedAlong(t *testing.T) {
+	connection := postgres(t)
+	ctx := context.Background()
+	t.Run("to PostgreSQL", func(t *testing.T) {
+		w := newWorkspace(t)
+		there := inPostgres(connection, "one")
+		place := "to"
+		there.Variables[0].Text = &place
+		here := there
+		here.Module.Backend = ""
+		w.Expect(w.apply(here).Phase).To(Equal(infrav1.RunSucceeded))
+		state := w.secret(w.stateName()).Data
+		w.setInputs(there)
+		w.Expect(w.run(ctx, "w-2", infrav1.OperationApply).Reason).To(Equal(ReasonStateMissing))
+		w.forgetLineage()
+		w.Expect(w.run(ctx, "w-3", infrav1.OperationApply).Reason).To(Equal(ReasonStateMissing))
+		w.Expect(w.secret(w.stateName()).Data).To(Equal(state))
+	})
+	t.Run("from PostgreSQL", func(t *testing.T) {
+		w := newWorkspace(t)
+		there := inPostgres(connection, "one")
+		place := "from"
+		there.Variables[0].Text = &place
+		w.Expect(w.apply(there).Phase).To(Equal(infrav1.RunSucceeded))
+		w.forgetLineage()
+		there.Module.Backend = ""
+		w.setInputs(there)
+		w.Expect(w.run(ctx, "w-2", infrav1.OperationApply).Reason).To(Equal(ReasonStateMissing))
+		w.Expect(tfstate.ElsewhereOf(w.secret(w.stateName()))).To(Equal(tfstate.ElsewhereKept))
+	})
+}
+
+// A run that changes nothing knows all the same that there is something.
+func TestAStateThatWasInPostgreSQLBefore(t *testing.T) {
+	connection := postgres(t)
+	w := newWorkspace(t)
+	w.Expect(w.apply(inPostgres(connection, "one")).Phase).To(Equal(infrav1.RunSucceeded))
+	head := w.secret(w.stateName())
+	head.Annotations = nil
+	w.Expect(w.client.Update(context.Background(), head)).To(Succeed())
+	again := w.run(context.Background(), "w-2", infrav1.OperationApply)
+	w.Expect(counted(again)).To(Equal(counts(0, 0, 0, 0)), again.Message)
+	w.Expect(tfstate.ElsewhereOf(w.secret(w.stateName()))).To(Equal(tfstate.ElsewhereKept))
+}
+
 // The state is in PostgreSQL, and only in there.
 func TestAStateInPostgreSQL(t *testing.T) {
 	connection := postgres(t)
 	w := newWorkspace(t)
-	module := func(text string) inputs.Inputs {
-		in := inline("variable \"place\" {}\n" + says(text) + "\noutput \"o\" { value = 1 }")
-		in.Module.Backend = "backend \"pg\" {\n  schema_name = var.place\n}"
-		in.Env = []inputs.EnvVar{{Name: "PG_CONN_STR", Value: connection}}
-		place := "w"
-		in.Variables = []inputs.Variable{{Name: "place", Text: &place}}
-		return in
-	}
+	module := func(text string) inputs.Inputs { return inPostgres(connection, text) }
 	first := w.apply(module("one"))
 	w.Expect(first.Phase).To(Equal(infrav1.RunSucceeded), first.Message)
 	w.Expect(first.StateEmpty).To(BeFalse())

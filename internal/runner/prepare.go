@@ -102,6 +102,7 @@ func (r *run) openState(ctx context.Context) error {
 	}
 	r.redactor.add(tfstate.SensitiveValues(r.store.state)...)
 	if r.elsewhere() {
+		r.ourState = r.store.state
 		return r.newCLI()
 	}
 	return r.serveState(ctx)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"k8s.io/utils/ptr"
 	"os"
 	"reflect"
 
@@ -40,6 +41,8 @@ func (r *run) recover(ctx context.Context) error {
 		r.redactor.add(tfstate.SensitiveValues(state)...)
 	}
 	r.log.printf("the state that an earlier start of this run has left is saved")
+	// That start was cut short.
+	r.Terms.GuardTainted = ptr.To(true)
 	for _, file := range files {
 		err = errors.Join(err, os.Remove(file))
 	}

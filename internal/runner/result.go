@@ -3,6 +3,7 @@ package runner
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,6 +73,21 @@ func (r *Result) write(dir string) error {
 		return fmt.Errorf("encoding the result of a run: %w", err)
 	}
 	return writeDurably(filepath.Join(dir, resultFile), append(data, '\n'))
+}
+
+// publish writes the result to wherever it is read. A disk that is full keeps it
+// from one of these places only.
+func (r *Result) publish(o Options) error {
+	var errs []error
+	if o.TerminationLog != "" {
+		if err := os.WriteFile(o.TerminationLog, r.short(), 0o600); err != nil {
+			errs = append(errs, fmt.Errorf("writing the short form of the result: %w", err))
+		}
+	}
+	if err := r.write(o.Dir); err != nil {
+		errs = append(errs, fmt.Errorf("writing the result: %w", err))
+	}
+	return errors.Join(errs...)
 }
 
 // maxShort is the longest message that Kubernetes keeps of a container that has

@@ -32,9 +32,10 @@ type run struct {
 	labels map[string]string       // readInputs
 	owners []metav1.OwnerReference // readInputs
 
-	lock   *stateLock  // takeLock; nil if the run does not hold the lock
-	store  *stateStore // openState
-	server *backend    // openState
+	lock     *stateLock  // takeLock; nil if the run does not hold the lock
+	store    *stateStore // openState
+	ourState []byte      // openState, if the template has a backend: the state that we kept nevertheless
+	server   *backend    // openState
 
 	root    string         // writeModule: OpenTofu's working directory
 	outputs *corev1.Secret // writeLockFile, as it was; nil if there was none
@@ -78,15 +79,7 @@ func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
 	r.finish(r.guard(func() error { return r.carryOut(limited) }))
 	result.Finished = time.Now().UTC()
 	_ = os.Remove(r.path(reservedFile))
-	if err := result.write(o.Dir); err != nil {
-		return nil, fmt.Errorf("writing the result: %w", err)
-	}
-	if o.TerminationLog != "" {
-		if err := os.WriteFile(o.TerminationLog, result.short(), 0o600); err != nil {
-			return nil, fmt.Errorf("writing the short form of the result: %w", err)
-		}
-	}
-	return result, nil
+	return result, result.publish(o)
 }
 
 // carryOut does what the run is for.

@@ -169,15 +169,15 @@ func (r *run) writeLockFile(ctx context.Context) error {
 	return os.WriteFile(path, content, 0o600)
 }
 
-// expectState fails if there was a state from which the last outputs come, and
+// expectState fails if there was a state, from which the last outputs come, say, and
 // it is not there: everything would be made twice.
 func (r *run) expectState(context.Context) error {
-	if r.outputs == nil {
-		return nil
+	lineage := ""
+	if r.outputs != nil {
+		lineage = r.outputs.Annotations[infrav1.StateLineageAnnotation]
 	}
-	lineage := r.outputs.Annotations[infrav1.StateLineageAnnotation]
 	found, _ := tfstate.VersionOf(r.store.state)
-	if lineage == "" || found.Lineage == lineage {
+	if !r.movedAway() && (lineage == "" || found.Lineage == lineage) {
 		return nil
 	}
 	return fail(ReasonStateMissing, MissingState(r.Namespace, r.Workspace, found.Lineage))

@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/phase"
@@ -19,7 +21,7 @@ const ReasonWorkspaceGone = "WorkspaceGone"
 // that was stopped for a while, and goes on with what it knew before, makes one: it
 // would make infrastructure that nobody destroys.
 func (r *Reconciler) checkWorkspace(ctx context.Context, s *scope) phase.Outcome {
-	if s.run.Begun() {
+	if atWork(s.run) {
 		return phase.Done()
 	}
 	workspace := &infrav1.WorkspaceTemplateApply{}
@@ -34,9 +36,13 @@ func (r *Reconciler) checkWorkspace(ctx context.Context, s *scope) phase.Outcome
 	return phase.Done()
 }
 
-// mustNotBegin tells whether a run that has not begun never is to.
+// atWork tells whether the run has, or had, a runner: not only a Job whose pod has
+// not started.
+func atWork(run *infrav1.WorkspaceRun) bool { return !run.Status.StartTime.IsZero() || run.Ended() }
+
+// mustNotBegin tells whether a run that is not at work never is to be.
 func (s *scope) mustNotBegin() bool {
-	return !s.run.Begun() && (s.workspaceGone || cancelled(s.run) || !s.run.DeletionTimestamp.IsZero())
+	return !atWork(s.run) && (s.workspaceGone || cancelled(s.run) || !s.run.DeletionTimestamp.IsZero())
 }
 
 // toStart is the run as the executor is to see it: one that was deleted is not
@@ -48,6 +54,26 @@ func (s *scope) toStart(now metav1.Time) *infrav1.WorkspaceRun {
 	run := s.run.DeepCopy()
 	run.DeletionTimestamp = &now
 	return run
+}
+
+// ofWorkspace returns the runs of a deleted workspace that are not at work: they
+// hold up its deletion, and never will be.
+func (r *Reconciler) ofWorkspace(ctx context.Context, workspace client.Object) []reconcile.Request {
+	if workspace.GetDeletionTimestamp().IsZero() {
+		return nil
+	}
+	list := &infrav1.WorkspaceRunList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(workspace.GetNamespace())); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Runs of a deleted workspace are not woken")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range list.Items {
+		if run := &list.Items[i]; run.Spec.ApplyName == workspace.GetName() && !atWork(run) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(run)})
+		}
+	}
+	return requests
 }
 
 // recordNotBegun records that a run was not begun, and never will be.

@@ -2,13 +2,19 @@ package run
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine/opentofu"
+	"github.com/captproject/capt/internal/runner"
 )
 
 // workspace is that of the run w-1.
@@ -81,4 +87,63 @@ func TestARunThatHasBegunGoesOnWithoutItsWorkspace(t *testing.T) {
 	w.Expect(env.Client.Delete(t.Context(), w.workspace())).To(Succeed())
 	w.reconcile()
 	w.Expect(w.run().Status.Phase).To(Equal(infrav1.RunRunning))
+}
+
+// A Job whose pod has not started is called off; see package job.
+func TestAPendingPodIsCalledOff(t *testing.T) {
+	calledOff := opentofu.Execution{State: opentofu.ExecutionEnded, Result: &runner.Result{
+		Phase: infrav1.RunFailed, Reason: "PodNotStarted", Kind: infrav1.FailureTransient,
+	}}
+	for name, tt := range map[string]struct {
+		change func(w *world)
+		want   string
+	}{
+		"by a cancel": {func(w *world) {
+			run := w.run()
+			run.Spec.Cancel = ptr.To(true)
+			w.Expect(env.Client.Update(context.Background(), run)).To(Succeed())
+		}, "False Cancelled"},
+		"by the deletion of its workspace": {func(w *world) {
+			w.Expect(env.Client.Delete(context.Background(), w.workspace())).To(Succeed())
+		}, "False WorkspaceGone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.executor.execution = opentofu.Execution{State: opentofu.ExecutionPending, Where: "Job a", Message: "it has no node"}
+			w.reconcile()
+			w.expectSucceeded("False Pending")
+			tt.change(w)
+			w.reconcile()
+			w.Expect(w.executor.last.DeletionTimestamp).NotTo(BeNil(), "the executor calls it off")
+			w.executor.execution = calledOff
+			w.reconcile()
+			w.expectSucceeded(tt.want)
+		})
+	}
+}
+
+func TestTheRunsOfADeletedWorkspaceAreWoken(t *testing.T) {
+	w := newWorld(t)
+	workspace := w.workspace()
+	w.Expect(w.reconciler.ofWorkspace(t.Context(), workspace)).To(BeEmpty())
+	workspace.Finalizers = []string{"captproject.io/test"}
+	w.Expect(env.Client.Update(t.Context(), workspace)).To(Succeed())
+	w.Expect(env.Client.Delete(t.Context(), workspace)).To(Succeed())
+	w.queue("other", infrav1.OperationApply)
+	w.Expect(w.reconciler.ofWorkspace(t.Context(), w.workspace())).To(Equal([]reconcile.Request{{NamespacedName: w.key()}}))
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.reconcile()
+	w.Expect(w.reconciler.ofWorkspace(t.Context(), w.workspace())).To(BeEmpty(), "it is at work")
+}
+
+func TestARunThatCannotBeStartedGivesWay(t *testing.T) {
+	w := newWorld(t)
+	w.reconciler.Limits = Limits{PerNamespace: 1}
+	w.queue("other", infrav1.OperationDestroy)
+	w.reconciler.queue.begun = map[types.UID]bool{w.run().UID: true}
+	w.executor.nextErr = errors.New("quota")
+	_, err := w.tryReconcile()
+	w.Expect(err).To(HaveOccurred())
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("other")).To(HavePrefix("Running"))
 }

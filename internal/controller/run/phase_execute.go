@@ -49,6 +49,7 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	notBegun := s.mustNotBegin()
 	execution, err := r.Executor.Ensure(ctx, s.toStart(r.now()))
 	if err != nil {
+		r.queue.giveWay(s.run)
 		return phase.Fail(ReasonNotStarted, err)
 	}
 	if execution.Where != "" {
@@ -63,6 +64,9 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	}
 	switch execution.State {
 	case opentofu.ExecutionEnded:
+		if notBegun && execution.Result.Started.IsZero() && (s.workspaceGone || cancelled(s.run)) {
+			return r.recordNotBegun(s) // it was called off
+		}
 		return r.recordResult(ctx, s.run, execution.Result)
 	case opentofu.ExecutionLost:
 		if s.workspaceGone || notBegun && cancelled(s.run) {

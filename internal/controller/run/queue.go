@@ -63,6 +63,16 @@ func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 	return phase.Wait(ReasonQueued, queued(position), 0)
 }
 
+// giveWay lets others begin in the place of a run that could not be started. It
+// queues again.
+func (q *queue) giveWay(run *infrav1.WorkspaceRun) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !run.Begun() {
+		delete(q.begun, run.UID)
+	}
+}
+
 func queued(position int) string {
 	if position > told {
 		return fmt.Sprintf("it waits for its turn, with more than %d runs before it", told)

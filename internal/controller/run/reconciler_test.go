@@ -50,11 +50,24 @@ func newWorld(t *testing.T) *world {
 		Client: env.Client, Live: env.Client, Executor: w.executor, Clock: w.clock,
 		Reporter: phase.Reporter{Controller: "test", Recorder: w.recorder},
 	}
+	t.Cleanup(w.removeRuns)
 	w.make("w-1", "w", infrav1.OperationApply)
 	w.reconcile()
 	w.Expect(w.run().Finalizers).To(ConsistOf(Finalizer))
 	w.Expect(w.executor.ensured).To(BeZero(), "nothing is started before the finalizer is there")
 	return w
+}
+
+// removeRuns leaves nothing that another test would see in its queue.
+func (w *world) removeRuns() {
+	runs := &infrav1.WorkspaceRunList{}
+	w.Expect(env.Client.List(context.Background(), runs, client.InNamespace(w.namespace))).To(Succeed())
+	for i := range runs.Items {
+		run := &runs.Items[i]
+		run.Finalizers = nil
+		w.Expect(env.Client.Update(context.Background(), run)).To(Succeed())
+		w.Expect(client.IgnoreNotFound(env.Client.Delete(context.Background(), run))).To(Succeed())
+	}
 }
 
 // make makes a run and, if there is none of the name, its workspace.

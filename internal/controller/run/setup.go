@@ -17,6 +17,7 @@ func (r *Reconciler) SetupWithManager(mgr manager.Manager, options controller.Op
 		Named("workspacerun").
 		For(&infrav1.WorkspaceRun{}).
 		Watches(&infrav1.WorkspaceRun{}, handler.EnqueueRequestsFromMapFunc(r.next)).
+		Watches(&infrav1.WorkspaceTemplateApply{}, handler.EnqueueRequestsFromMapFunc(r.ofWorkspace)).
 		WithOptions(options)
 	for _, source := range r.Executor.Sources() {
 		controlled.WatchesRawSource(source)

@@ -47,6 +47,9 @@ func guardsTainted(latest *infrav1.WorkspaceRun) bool {
 	return wasInterrupted(latest) || ptr.Deref(latest.Spec.GuardTainted, false)
 }
 
+// wasInterrupted tells whether a run may have left something tainted because it was
+// stopped. That a state could not be saved hides why the run ended.
 func wasInterrupted(run *infrav1.WorkspaceRun) bool {
-	return run.Status.Phase == infrav1.RunCancelled || slices.Contains([]string{runner.ReasonInterrupted, runner.ReasonTimeout}, run.Status.Reason)
+	return run.Status.Phase == infrav1.RunCancelled || stateNotSaved(run) ||
+		slices.Contains([]string{runner.ReasonInterrupted, runner.ReasonTimeout}, run.Status.Reason)
 }
