@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -68,7 +69,7 @@ func TestThePodOfARunIsDeleted(t *testing.T) {
 		s.eventually(func(g Gomega) {
 			s.get(g, pod.Name, pod)
 			g.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
-			g.Expect(pod.Finalizers).To(HaveLen(1), "Kubernetes is done with it")
+			g.Expect(pod.Finalizers).To(And(HaveLen(1), Not(ContainElement(batchv1.JobTrackingFinalizer))), "Kubernetes is done with it")
 		})
 		s.scaleManager(1)
 		s.eventually(func(g Gomega) {

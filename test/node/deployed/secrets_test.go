@@ -47,7 +47,7 @@ func TestAModuleCannotReadTheSecretsOfItsNeighbours(t *testing.T) {
 		names = append(names, secret.Name)
 	}
 	state := tfstate.SecretName(tfstate.Suffix(s.ns, neighbour.Name))
-	s.Expect(names).To(ConsistOf("password", state, runner.OutputsName(neighbour.Name), HavePrefix("neighbour-inputs-")))
+	s.Expect(names).To(ContainElements("password", state, runner.OutputsName(neighbour.Name), HavePrefix("neighbour-inputs-")))
 
 	const own = "curious"
 	curious := s.apply(own, s.prying(append(names, runner.OutputsName(own), tfstate.SecretName(tfstate.Suffix(s.ns, own)))...))
