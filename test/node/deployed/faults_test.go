@@ -8,8 +8,10 @@ import (
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/cluster-api/util/conditions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/hack/tools/toolbox"
 )
 
@@ -41,6 +43,20 @@ func (s *sandbox) managers(g Gomega) []corev1.Pod {
 	return list.Items
 }
 
+// approve approves the plan that an apply waits with, as a person would.
+func (s *sandbox) approve(name string) {
+	s.Helper()
+	apply := &infrav1.WorkspaceTemplateApply{}
+	s.eventually(func(g Gomega) {
+		s.get(g, name, apply)
+		g.Expect(conditions.GetReason(apply, infrav1.AppliedCondition)).To(Equal("AwaitingApproval"))
+		g.Expect(apply.Status.Plan.Digest).NotTo(BeEmpty())
+	})
+	_, err := shared.Run(s.Context(), toolbox.Kubectl, "patch", "wtapply", name, "--namespace="+s.ns, "--type=merge",
+		"-p", fmt.Sprintf(`{"spec":{"approval":{"approvedPlan":%q}}}`, apply.Status.Plan.Digest))
+	s.Expect(err).NotTo(HaveOccurred())
+}
+
 func ready(pod corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(condition corev1.PodCondition) bool {
 		return condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue
@@ -59,7 +75,8 @@ func TestTheManagerIsDeletedDuringARun(t *testing.T) {
 }
 
 // The runner is told to stop and ends in order. The pod is kept until a manager has
-// seen the result.
+// seen the result. What was being made may be there in part: to replace it needs an
+// approval.
 func TestThePodOfARunIsDeleted(t *testing.T) {
 	s := newSandbox(t)
 	runs := s.survives(func() {
@@ -78,8 +95,9 @@ func TestThePodOfARunIsDeleted(t *testing.T) {
 			g.Expect(client.IgnoreNotFound(err)).NotTo(HaveOccurred())
 			g.Expect(err).To(HaveOccurred(), "the pod is let go when its result is recorded")
 		})
+		s.approve(stock)
 	})
-	s.Expect(runs).To(Equal([]string{"Apply Succeeded", "Apply Failed Interrupted", "Apply Succeeded"}))
+	s.Expect(runs).To(Equal([]string{"Apply Succeeded", "Apply Failed Interrupted", "Apply AwaitingApproval", "Apply Succeeded"}))
 }
 
 // Runner and manager are killed at once. The lock of the dead run is released.
