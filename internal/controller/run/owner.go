@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine/opentofu"
 	"github.com/captproject/capt/internal/phase"
 )
 
@@ -33,6 +34,7 @@ func (r *Reconciler) checkWorkspace(ctx context.Context, s *scope) phase.Outcome
 	isAnother := owner != nil && owner.UID != workspace.UID
 	isOfNoUse := !workspace.DeletionTimestamp.IsZero() && s.run.Spec.Operation != infrav1.OperationDestroy
 	s.workspaceGone = err != nil || isAnother || isOfNoUse
+	s.moved = opentofu.MadeElsewhere(s.run, workspace)
 	return phase.Done()
 }
 
@@ -42,7 +44,7 @@ func atWork(run *infrav1.WorkspaceRun) bool { return !run.Status.StartTime.IsZer
 
 // mustNotBegin tells whether a run that is not at work never is to be.
 func (s *scope) mustNotBegin() bool {
-	return !atWork(s.run) && (s.workspaceGone || cancelled(s.run) || !s.run.DeletionTimestamp.IsZero())
+	return !atWork(s.run) && (s.workspaceGone || s.moved || cancelled(s.run) || !s.run.DeletionTimestamp.IsZero())
 }
 
 // toStart is the run as the executor is to see it: one that was deleted is not

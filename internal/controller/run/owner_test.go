@@ -147,3 +147,20 @@ func TestARunThatCannotBeStartedGivesWay(t *testing.T) {
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("other")).To(HavePrefix("Running"))
 }
+
+// Without its status, as clusterctl move leaves it.
+func TestARunThatWasMovedHereIsOver(t *testing.T) {
+	w := newWorld(t)
+	run := w.run()
+	run.Annotations = map[string]string{"infrastructure.cluster.x-k8s.io/made-for": "the UID there"}
+	w.Expect(env.Client.Update(t.Context(), run)).To(Succeed())
+	w.executor.execution = lost
+	w.reconcile()
+	w.Expect(w.executor.last.DeletionTimestamp).NotTo(BeNil(), "it is not to be started")
+	w.expectSucceeded("False Lost")
+	w.Expect(w.run().Status.Message).To(ContainSubstring("another management cluster"))
+
+	w.queue("here", infrav1.OperationApply)
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("here")).To(HavePrefix("Running"))
+}

@@ -69,7 +69,9 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 		}
 		return r.recordResult(ctx, s.run, execution.Result)
 	case opentofu.ExecutionLost:
-		if s.workspaceGone || notBegun && cancelled(s.run) {
+		if notBegun && s.moved {
+			execution.Message = "it was moved here from another management cluster, where it ended"
+		} else if s.workspaceGone || notBegun && cancelled(s.run) {
 			return r.recordNotBegun(s)
 		}
 		return r.recordLoss(ctx, s.run, execution.Message)

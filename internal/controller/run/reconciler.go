@@ -41,6 +41,9 @@ type scope struct {
 	run *infrav1.WorkspaceRun
 	// workspaceGone is set by checkWorkspace.
 	workspaceGone bool
+	// moved is set by checkWorkspace if the run came here without its status, which
+	// clusterctl move leaves behind. It has ended long ago.
+	moved bool
 }
 
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns,verbs=get;list;watch;update;patch

@@ -121,6 +121,7 @@ func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTempl
 			RunTerms:     termsOf(workspace, latest),
 		},
 	}
+	metav1.SetMetaDataAnnotation(&run.ObjectMeta, workspaceAnnotation, string(workspace.UID))
 	err = e.Client.Create(ctx, run)
 	if client.IgnoreAlreadyExists(err) != nil {
 		return nil, false, fmt.Errorf("creating WorkspaceRun %s: %w", run.Name, err)

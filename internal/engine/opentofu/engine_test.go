@@ -30,6 +30,11 @@ func TestTheFirstApplyStartsARun(t *testing.T) {
 	})
 	run := w.run("w-1")
 	w.Expect(run.ObjectMeta).To(owned)
+	w.Expect(MadeElsewhere(run, w.workspace)).To(BeFalse())
+	moved := w.workspace.DeepCopy()
+	moved.UID = "another"
+	w.Expect(MadeElsewhere(run, moved)).To(BeTrue())
+	w.Expect(MadeElsewhere(&infrav1.WorkspaceRun{}, moved)).To(BeFalse(), "an earlier CAPT did not say")
 	w.Expect(run.Spec).To(Equal(infrav1.WorkspaceRunSpec{
 		ApplyName: "w", Operation: applying, Attempt: 1,
 		InputsRef: infrav1.InputsReference{Name: nameOf("A"), Digest: inputsOf("A").Digest},

@@ -33,6 +33,17 @@ type Executor interface {
 	Sources() []source.Source
 }
 
+// workspaceAnnotation on a run has the UID that its workspace had when the run was
+// made.
+const workspaceAnnotation = "infrastructure.cluster.x-k8s.io/made-for"
+
+// MadeElsewhere tells whether a run was made in another management cluster:
+// clusterctl move gives its workspace, and its owner reference, another UID.
+func MadeElsewhere(run *infrav1.WorkspaceRun, workspace *infrav1.WorkspaceTemplateApply) bool {
+	uid, known := run.Annotations[workspaceAnnotation]
+	return known && uid != string(workspace.UID)
+}
+
 // ExecutionState is how the execution of a run stands.
 type ExecutionState string
 
