@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"k8s.io/utils/ptr"
 	"os"
 	"reflect"
+
+	"k8s.io/utils/ptr"
 
 	"github.com/captproject/capt/internal/tfstate"
 )

@@ -78,15 +78,24 @@ func (r *Reconciler) ofWorkspace(ctx context.Context, workspace client.Object) [
 	return requests
 }
 
-// recordNotBegun records that a run was not begun, and never will be.
-func (r *Reconciler) recordNotBegun(s *scope) phase.Outcome {
-	run := s.run
-	if !s.workspaceGone {
-		run.Status.CompletionTime = r.now()
-		return recordCancel(run, "the run was cancelled before it began")
+// neverRan tells whether an execution is over without a runner: it was not started,
+// or called off.
+func neverRan(execution opentofu.Execution) bool {
+	return execution.State == opentofu.ExecutionLost ||
+		execution.State == opentofu.ExecutionEnded && execution.Result.Started.IsZero()
+}
+
+// recordNotBegun records why a run was not begun, and never will be.
+func (r *Reconciler) recordNotBegun(ctx context.Context, s *scope) phase.Outcome {
+	status := &s.run.Status
+	switch {
+	case s.moved:
+		return r.recordLoss(ctx, s.run, "it was moved here from another management cluster, where it ended")
+	case !s.workspaceGone:
+		status.CompletionTime = r.now()
+		return recordCancel(s.run, "the run was cancelled before it began")
 	}
-	why := fmt.Errorf("WorkspaceTemplateApply %s was deleted before the run began", run.Spec.ApplyName)
-	status := &run.Status
+	why := fmt.Errorf("WorkspaceTemplateApply %s was deleted before the run began", s.run.Spec.ApplyName)
 	status.Phase, status.Reason, status.Message = infrav1.RunFailed, ReasonWorkspaceGone, why.Error()
 	status.FailureKind, status.CompletionTime = infrav1.FailureConfiguration, r.now()
 	return phase.Block(ReasonWorkspaceGone, why)

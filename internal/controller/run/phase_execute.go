@@ -55,6 +55,9 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	if execution.Where != "" {
 		status.Runner = execution.Where
 	}
+	if notBegun && neverRan(execution) && s.run.DeletionTimestamp.IsZero() {
+		return r.recordNotBegun(ctx, s)
+	}
 	if execution.State == opentofu.ExecutionPending {
 		status.Phase = infrav1.RunPending
 		return phase.Wait(ReasonPending, execution.Message, execution.After)
@@ -64,16 +67,8 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	}
 	switch execution.State {
 	case opentofu.ExecutionEnded:
-		if notBegun && execution.Result.Started.IsZero() && (s.workspaceGone || cancelled(s.run)) {
-			return r.recordNotBegun(s) // it was called off
-		}
 		return r.recordResult(ctx, s.run, execution.Result)
 	case opentofu.ExecutionLost:
-		if notBegun && s.moved {
-			execution.Message = "it was moved here from another management cluster, where it ended"
-		} else if s.workspaceGone || notBegun && cancelled(s.run) {
-			return r.recordNotBegun(s)
-		}
 		return r.recordLoss(ctx, s.run, execution.Message)
 	case opentofu.ExecutionPending, opentofu.ExecutionRunning:
 	}
