@@ -9,7 +9,9 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -78,4 +80,18 @@ output "out" { value = terraform_data.a.output }
 			}
 		}
 	}
+}
+
+func TestTheReportOfSomebodyElseIsLeftAlone(t *testing.T) {
+	w := newWorkspace(t)
+	theirs := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: ReportsName(w.Workspace)},
+		Data:       map[string][]byte{"mine": []byte("1")},
+	}
+	w.Expect(w.client.Create(context.Background(), theirs)).To(Succeed())
+	result := w.apply(inline(dataModule))
+	w.Expect(result.Phase).To(Equal(infrav1.RunSucceeded))
+	w.Expect(result.ReportSecret).To(BeEmpty())
+	w.Expect(w.secret(theirs.Name)).To(Equal(theirs))
+	w.Expect(w.log()).To(ContainSubstring("is not of this workspace"))
 }

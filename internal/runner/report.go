@@ -59,6 +59,7 @@ func (r *run) report(ctx context.Context) error {
 	if r.planText != "" {
 		news[PlanKey(r.Run)] = []byte(r.planText)
 	}
+	foreign := false
 	err := retry(ctx, refused, r.awaitAPI, func(ctx context.Context) error {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: ReportsName(r.Workspace)}}
 		err := r.client.Get(ctx, client.ObjectKeyFromObject(secret), secret)
@@ -68,6 +69,9 @@ func (r *run) report(ctx context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		if foreign = secret.ResourceVersion != "" && !r.owns(secret); foreign {
+			return nil
 		}
 		if secret.Labels == nil {
 			secret.Labels = map[string]string{}
@@ -80,8 +84,18 @@ func (r *run) report(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("writing the report to Secret %s: %w", ReportsName(r.Workspace), err)
 	}
+	if foreign {
+		return fmt.Errorf("the Secret %s is not of this workspace, so that the report is not kept; rename it", ReportsName(r.Workspace))
+	}
 	r.result.ReportSecret = ReportsName(r.Workspace)
 	return nil
+}
+
+// owns tells whether a Secret belongs to the workspace of the run.
+func (r *run) owns(secret *corev1.Secret) bool {
+	return slices.ContainsFunc(secret.OwnerReferences, func(owner metav1.OwnerReference) bool {
+		return slices.ContainsFunc(r.owners, func(ours metav1.OwnerReference) bool { return ours.UID == owner.UID })
+	})
 }
 
 // addReport adds the report of a run to those of earlier ones, and leaves out the
