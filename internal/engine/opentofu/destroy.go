@@ -188,11 +188,12 @@ func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTempla
 func (e *Engine) forget(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun,
 	forgetState func(context.Context, *infrav1.WorkspaceTemplateApply) error,
 ) (engine.Observation, error) {
-	for _, name := range []string{runner.OutputsName(workspace.Name), runner.ReportsName(workspace.Name)} {
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: name}}
-		if err := e.delete(ctx, secret); err != nil {
-			return engine.Observation{}, err
-		}
+	outputs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}}
+	if err := e.delete(ctx, outputs); err != nil {
+		return engine.Observation{}, err
+	}
+	if err := e.deleteReports(ctx, workspace); err != nil {
+		return engine.Observation{}, err
 	}
 	if err := forgetState(ctx, workspace); err != nil {
 		return engine.Observation{}, err

@@ -12,6 +12,7 @@ import (
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
 	"github.com/captproject/capt/internal/runner"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func TestNothingIsGoneAtOnce(t *testing.T) {
@@ -190,4 +191,17 @@ func TestAStateThatCannotBeReadIsNotEmpty(t *testing.T) {
 	_, err := w.engine.Destroy(t.Context(), w.workspace, nil)
 	w.Expect(err).To(MatchError(ContainSubstring("the state is not the JSON expected")))
 	w.Expect(w.secrets()).To(Equal([]string{w.stateName()}))
+}
+
+func TestReportsGoAndWhatOnlyHasTheirNameStays(t *testing.T) {
+	for _, ours := range []bool{true, false} {
+		w := newWorld(t)
+		reports := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.workspace.Namespace, Name: "w-reports"}}
+		if ours {
+			reports.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(w.workspace, infrav1.GroupVersion.WithKind("WorkspaceTemplateApply"))}
+		}
+		w.create(reports)
+		w.destroy("A")
+		w.Expect(w.has("w-reports", &corev1.Secret{})).To(Equal(!ours))
+	}
 }

@@ -124,6 +124,23 @@ func (e *Engine) delete(ctx context.Context, obj client.Object) error {
 	return nil
 }
 
+// deleteReports deletes the reports of the runs. A Secret that only has their name
+// stays.
+func (e *Engine) deleteReports(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	reports := secretMetadata()
+	key := client.ObjectKey{Namespace: workspace.Namespace, Name: runner.ReportsName(workspace.Name)}
+	if err := e.Live.Get(ctx, key, reports); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return nil
+		}
+		return fmt.Errorf("looking for the reports in Secret %s: %w", key.Name, err)
+	}
+	if !metav1.IsControlledBy(reports, workspace) {
+		return nil
+	}
+	return e.delete(ctx, reports)
+}
+
 func secretMetadata() *metav1.PartialObjectMetadata {
 	secret := &metav1.PartialObjectMetadata{}
 	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
