@@ -134,14 +134,3 @@ func TestAWorkspaceIsPausedWithItsCluster(t *testing.T) {
 	}
 	w.Expect(w.engine.questions()).To(Equal([]string{"apply"}))
 }
-
-func TestTheConnectionSecretIsNotTheOneOfTheReports(t *testing.T) {
-	w := newWorld(t, nil)
-	w.template(func(spec *infrav1.WorkspaceTemplateSpec) {
-		spec.WriteConnectionSecretToRef = &infrav1.LocalReference{Name: "w-reports"}
-	})
-	w.upToDate(someOutputs)
-	w.reconcile()
-	w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "False/ConnectionSecretNotOurs"))
-	w.Expect(w.stored("w-reports")).To(BeNil())
-}

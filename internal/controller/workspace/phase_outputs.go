@@ -15,7 +15,6 @@ import (
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/phase"
-	"github.com/captproject/capt/internal/runner"
 	"github.com/captproject/capt/internal/workspace"
 )
 
@@ -50,10 +49,10 @@ func (r *Reconciler) storeOutputs(ctx context.Context, s *scope) phase.Outcome {
 	switch s.connectionSecret {
 	case "":
 		return phase.Done()
-	case s.observation.OutputsSecret, runner.ReportsName(s.workspace.Name):
+	case s.observation.OutputsSecret:
 		// It is this object's, but for another purpose.
 		return phase.Block(ReasonConnectionSecretNotOurs,
-			fmt.Errorf("the Secret %s holds the outputs in another form, or the reports of runs; name another in spec.writeConnectionSecretToRef", s.connectionSecret))
+			fmt.Errorf("the Secret %s holds the outputs in another form; name another in spec.writeConnectionSecretToRef", s.connectionSecret))
 	}
 	return r.writeConnectionSecret(ctx, s, outputs.Values())
 }
