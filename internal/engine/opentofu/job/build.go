@@ -48,7 +48,11 @@ func (e *Executor) runnerSpec(ctx context.Context, run *infrav1.WorkspaceRun) (_
 
 // newJob is the Job of a run. A Job never tries again by itself: whether that is
 // wise is decided from its result.
-func (e *Executor) newJob(run *infrav1.WorkspaceRun, spec infrav1.RunnerSpec) *batchv1.Job {
+func (e *Executor) newJob(run *infrav1.WorkspaceRun, spec infrav1.RunnerSpec) (*batchv1.Job, error) {
+	arguments, err := e.arguments(run)
+	if err != nil {
+		return nil, err
+	}
 	labels := maps.Clone(run.Labels)
 	if labels == nil {
 		labels = map[string]string{}
@@ -65,10 +69,10 @@ func (e *Executor) newJob(run *infrav1.WorkspaceRun, spec infrav1.RunnerSpec) *b
 			PodReplacementPolicy: ptr.To(batchv1.Failed),
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: podMetadata(run, labels, spec.PodTemplate.Metadata),
-				Spec:       e.podSpec(run, spec),
+				Spec:       e.podSpec(run, arguments, spec),
 			},
 		},
-	}
+	}, nil
 }
 
 // podMetadata is what a template adds and what keeps a pod from being moved, and
@@ -88,10 +92,10 @@ func podMetadata(run *infrav1.WorkspaceRun, labels map[string]string, more infra
 }
 
 // podSpec is a pod under the restricted pod security standard.
-func (e *Executor) podSpec(run *infrav1.WorkspaceRun, spec infrav1.RunnerSpec) corev1.PodSpec {
+func (e *Executor) podSpec(run *infrav1.WorkspaceRun, arguments []string, spec infrav1.RunnerSpec) corev1.PodSpec {
 	more := spec.PodTemplate.Spec
 	pod := corev1.PodSpec{
-		Containers:                    []corev1.Container{e.container(run, spec)},
+		Containers:                    []corev1.Container{e.container(arguments, spec)},
 		Volumes:                       append(runVolumes(), volumes(more.Volumes)...),
 		RestartPolicy:                 corev1.RestartPolicyNever,
 		ServiceAccountName:            accessName(run.Spec.ApplyName),

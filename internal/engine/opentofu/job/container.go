@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
-	"github.com/captproject/capt/internal/runner"
+	"github.com/captproject/capt/internal/engine/opentofu"
 )
 
 // userID is who runs OpenTofu, user and group: anybody but root.
@@ -26,14 +26,14 @@ const (
 const tokenSeconds = 3607
 
 // container is the one container of a run.
-func (e *Executor) container(run *infrav1.WorkspaceRun, spec infrav1.RunnerSpec) corev1.Container {
+func (e *Executor) container(arguments []string, spec infrav1.RunnerSpec) corev1.Container {
 	more := spec.PodTemplate.Spec
 	container := corev1.Container{
 		Name:                     containerName,
 		Image:                    cmp.Or(spec.Image, e.Image),
 		ImagePullPolicy:          corev1.PullIfNotPresent,
 		Command:                  []string{runnerProgram},
-		Args:                     e.arguments(run),
+		Args:                     arguments,
 		Env:                      []corev1.EnvVar{{Name: "HOME", Value: workPath}, {Name: "TMPDIR", Value: tmpPath}},
 		WorkingDir:               workPath,
 		TerminationMessagePath:   corev1.TerminationMessagePathDefault,
@@ -60,22 +60,19 @@ func (e *Executor) container(run *infrav1.WorkspaceRun, spec infrav1.RunnerSpec)
 	return container
 }
 
-func (e *Executor) arguments(run *infrav1.WorkspaceRun) []string {
-	terms, _ := runner.EncodeTerms(run.Spec.RunTerms) // of texts, numbers and lists
-	return append([]string{
-		"--namespace=" + run.Namespace,
-		"--workspace=" + run.Spec.ApplyName,
-		"--run=" + run.Name,
-		"--operation=" + string(run.Spec.Operation),
-		"--inputs-secret=" + run.Spec.InputsRef.Name,
-		"--apply-request=" + run.Spec.ApplyRequest,
-		"--terms=" + terms,
+func (e *Executor) arguments(run *infrav1.WorkspaceRun) ([]string, error) {
+	arguments, err := opentofu.RunnerArguments(run)
+	if err != nil {
+		return nil, err
+	}
+	arguments = append(arguments,
 		// A directory of the runner's own making, so that its mode is ours.
-		"--dir=" + filepath.Join(workPath, "run"),
-		"--tofu=" + tofuProgram,
+		"--dir="+filepath.Join(workPath, "run"),
+		"--tofu="+tofuProgram,
 		"--ephemeral",
-		"--termination-log=" + corev1.TerminationMessagePathDefault,
-	}, e.Args...)
+		"--termination-log="+corev1.TerminationMessagePathDefault,
+	)
+	return append(arguments, e.Args...), nil
 }
 
 // resources are those of the template, and the defaults for what it leaves open.

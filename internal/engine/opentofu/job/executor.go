@@ -113,7 +113,10 @@ func (e *Executor) start(ctx context.Context, run *infrav1.WorkspaceRun) (opento
 	if err := e.grant(ctx, run, spec); err != nil {
 		return opentofu.Execution{}, err
 	}
-	job := e.newJob(run, spec)
+	job, err := e.newJob(run, spec)
+	if err != nil {
+		return opentofu.Execution{}, err
+	}
 	if err := e.Client.Create(ctx, job); err != nil {
 		if apierrors.IsInvalid(err) {
 			return failed(ReasonJobInvalid, infrav1.FailureConfiguration, err.Error()), nil

@@ -251,21 +251,12 @@ func (e *Executor) start(run *infrav1.WorkspaceRun, dir string, lock *os.File) (
 }
 
 func (e *Executor) arguments(run *infrav1.WorkspaceRun, dir string) ([]string, error) {
-	terms, err := runner.EncodeTerms(run.Spec.RunTerms)
+	arguments, err := opentofu.RunnerArguments(run)
 	if err != nil {
 		return nil, err
 	}
-	return append([]string{
-		"--namespace=" + run.Namespace,
-		"--workspace=" + run.Spec.ApplyName,
-		"--run=" + run.Name,
-		"--operation=" + string(run.Spec.Operation),
-		"--inputs-secret=" + run.Spec.InputsRef.Name,
-		"--apply-request=" + run.Spec.ApplyRequest,
-		"--terms=" + terms,
-		dirArgument(dir),
-		fmt.Sprintf("--lock-fd=%d", inheritedLock),
-	}, e.options.Args...), nil
+	arguments = append(arguments, dirArgument(dir), fmt.Sprintf("--lock-fd=%d", inheritedLock))
+	return append(arguments, e.options.Args...), nil
 }
 
 // dirArgument is the argument by which a runner is known.
