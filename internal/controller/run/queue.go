@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -135,12 +137,21 @@ func before(a, b infrav1.WorkspaceRun) int {
 	)
 }
 
-// next returns the runs to look at when one has ended: who may begin now, and who
-// has to be told another position.
-func (r *Reconciler) next(ctx context.Context, ended client.Object) []reconcile.Request {
-	if run := ended.(*infrav1.WorkspaceRun); !run.Ended() && run.DeletionTimestamp.IsZero() {
-		return nil
+// makesRoom lets through that a run has just ended, or is gone. Those that have
+// ended before the manager was started make no room for anybody.
+func makesRoom() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return !e.ObjectOld.(*infrav1.WorkspaceRun).Ended() && e.ObjectNew.(*infrav1.WorkspaceRun).Ended()
+		},
 	}
+}
+
+// next returns the runs to look at when one makes room: who may begin now, and who
+// has to be told another position.
+func (r *Reconciler) next(ctx context.Context, _ client.Object) []reconcile.Request {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
 	runs, err := r.unended(ctx)

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -165,4 +166,19 @@ func TestACancelledRunDoesNotWait(t *testing.T) {
 	w.executor.execution = lost
 	w.Expect(w.look("next")).To(Equal("Cancelled the run was cancelled before it began"))
 	w.Expect(w.executor.last.DeletionTimestamp).NotTo(BeNil(), "it is not to be started")
+}
+
+func TestWhoMakesRoom(t *testing.T) {
+	g := NewWithT(t)
+	run := func(phase infrav1.RunPhase) *infrav1.WorkspaceRun {
+		return &infrav1.WorkspaceRun{Status: infrav1.WorkspaceRunStatus{Phase: phase}}
+	}
+	changed := func(from, to infrav1.RunPhase) bool {
+		return makesRoom().Update(event.UpdateEvent{ObjectOld: run(from), ObjectNew: run(to)})
+	}
+	g.Expect(changed(infrav1.RunRunning, infrav1.RunSucceeded)).To(BeTrue())
+	g.Expect(changed(infrav1.RunPending, infrav1.RunRunning)).To(BeFalse())
+	g.Expect(changed(infrav1.RunFailed, infrav1.RunFailed)).To(BeFalse(), "it made room before")
+	g.Expect(makesRoom().Create(event.CreateEvent{Object: run(infrav1.RunFailed)})).To(BeFalse(), "nor do all that the manager finds at its start")
+	g.Expect(makesRoom().Delete(event.DeleteEvent{Object: run(infrav1.RunRunning)})).To(BeTrue())
 }

@@ -16,7 +16,7 @@ func (r *Reconciler) SetupWithManager(mgr manager.Manager, options controller.Op
 	controlled := builder.ControllerManagedBy(mgr).
 		Named("workspacerun").
 		For(&infrav1.WorkspaceRun{}).
-		Watches(&infrav1.WorkspaceRun{}, handler.EnqueueRequestsFromMapFunc(r.next)).
+		Watches(&infrav1.WorkspaceRun{}, handler.EnqueueRequestsFromMapFunc(r.next), builder.WithPredicates(makesRoom())).
 		Watches(&infrav1.WorkspaceTemplateApply{}, handler.EnqueueRequestsFromMapFunc(r.ofWorkspace)).
 		WithOptions(options)
 	for _, source := range r.Executor.Sources() {
