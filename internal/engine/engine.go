@@ -32,6 +32,11 @@ type Engine interface {
 	// Release asks for everything that is kept for the workspace to be gone,
 	// except the infrastructure and its state.
 	Release(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (Observation, error)
+
+	// SecretNames are the names of the Secrets in which results are kept for the
+	// workspace. Nobody else may use them: one of somebody else is never touched,
+	// and is a Failure as long as it is there.
+	SecretNames(workspace *infrav1.WorkspaceTemplateApply) []string
 }
 
 // Inputs are rendered inputs (package inputs) in encoded form.

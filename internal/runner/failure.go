@@ -87,6 +87,10 @@ const (
 	// ReasonStateNearLimit comes with a success: the state has 80 % of what can
 	// be kept, or more. Mended by dividing the module.
 	ReasonStateNearLimit = "StateNearLimit"
+	// ReasonSecretNotOurs means that a Secret of somebody else has the name of one
+	// of the workspace's. It is left alone: rename or delete it. The next run
+	// begins when it is gone.
+	ReasonSecretNotOurs = "SecretNotOurs"
 	// ReasonOutputsNotStored means that all went well except for writing the
 	// outputs Secret. Tried again, which changes nothing else.
 	ReasonOutputsNotStored = "OutputsNotStored"
@@ -156,4 +160,9 @@ func MissingState(namespace, workspace, instead string) string {
 	}
 	return fmt.Sprintf("the state in Secret %s %s, although the outputs in Secret %s come from one; restore it, or, if nothing of what was made exists any more, remove the annotation %s from the outputs",
 		tfstate.SecretName(tfstate.Suffix(namespace, workspace)), found, OutputsName(workspace), infrav1.StateLineageAnnotation)
+}
+
+// SecretNotOurs is the message of ReasonSecretNotOurs.
+func SecretNotOurs(secret, workspace string) string {
+	return fmt.Sprintf("Secret %s exists and is not of WorkspaceTemplateApply %s; rename or delete it", secret, workspace)
 }

@@ -93,5 +93,35 @@ func TestTheReportOfSomebodyElseIsLeftAlone(t *testing.T) {
 	w.Expect(result.Phase).To(Equal(infrav1.RunSucceeded))
 	w.Expect(result.ReportSecret).To(BeEmpty())
 	w.Expect(w.secret(theirs.Name)).To(Equal(theirs))
-	w.Expect(w.log()).To(ContainSubstring("is not of this workspace"))
+	w.Expect(w.log()).To(ContainSubstring("Secret w-reports exists and is not of WorkspaceTemplateApply w"))
+}
+
+// Neither those that are there before the run, nor those that come during it.
+func TestTheOutputsOfSomebodyElseAreLeftAlone(t *testing.T) {
+	w := newWorkspace(t)
+	theirs := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: OutputsName(w.Workspace)},
+		Data:       map[string][]byte{"mine": []byte("1")},
+	}
+	appear := func() { w.Expect(env.Client.Create(context.Background(), theirs)).To(Succeed()) }
+	appear()
+	result := w.apply(inline(dataModule))
+	w.Expect(result.Reason).To(Equal(ReasonSecretNotOurs))
+	w.Expect(result.Message).To(Equal("Secret w-outputs exists and is not of WorkspaceTemplateApply w; rename or delete it"))
+	w.Expect(result.Plan).To(BeNil(), "nothing is begun")
+	w.Expect(w.secret(theirs.Name)).To(Equal(theirs))
+	w.Expect(w.run(context.Background(), "w-2", infrav1.OperationDestroy).Phase).To(Equal(infrav1.RunSucceeded), "a destroy writes none")
+
+	w.Expect(env.Client.Delete(context.Background(), theirs)).To(Succeed())
+	theirs.ResourceVersion, theirs.UID = "", ""
+	reliable := w.client
+	w.client = &unreliable{reliable, func(obj client.Object) error {
+		if _, isSecret := obj.(*corev1.Secret); isSecret && obj.GetName() == theirs.Name && theirs.UID == "" {
+			appear()
+		}
+		return nil
+	}}
+	result = w.run(context.Background(), "w-3", infrav1.OperationApply)
+	w.Expect(result.Reason).To(Equal(ReasonSecretNotOurs))
+	w.Expect(w.secret(theirs.Name)).To(Equal(theirs))
 }

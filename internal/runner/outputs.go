@@ -38,7 +38,11 @@ func (r *run) storeOutputs(ctx context.Context, complete bool) error {
 	if err != nil && !os.IsNotExist(err) {
 		return fail(ReasonOutputsNotStored, err.Error())
 	}
-	if err := r.writeOutputs(ctx, data, lock, complete); err != nil {
+	err = r.writeOutputs(ctx, data, lock, complete)
+	switch {
+	case errors.Is(err, errNotOurs):
+		return fail(ReasonSecretNotOurs, SecretNotOurs(OutputsName(r.Workspace), r.Workspace))
+	case err != nil:
 		return fail(ReasonOutputsNotStored, fmt.Sprintf("writing the outputs to Secret %s: %v", OutputsName(r.Workspace), err))
 	}
 	return nil
@@ -47,12 +51,16 @@ func (r *run) storeOutputs(ctx context.Context, complete bool) error {
 // noOutputs is what `tofu output -json` prints when there are none.
 const noOutputs = "{}\n"
 
-var errChangedMeanwhile = errors.New("it was changed meanwhile")
+var (
+	errChangedMeanwhile = errors.New("it was changed meanwhile")
+	errNotOurs          = errors.New("it is somebody else's")
+)
 
 // writeOutputs writes the Secret if it is not as it should be already.
 func (r *run) writeOutputs(ctx context.Context, outputs, lock []byte, complete bool) error {
 	current := r.outputs
-	return retry(ctx, refused, r.awaitAPI, func(ctx context.Context) error {
+	final := func(err error) bool { return refused(err) || errors.Is(err, errNotOurs) }
+	return retry(ctx, final, r.awaitAPI, func(ctx context.Context) error {
 		wanted := r.outputsSecret(current, outputs, lock, complete)
 		var err error
 		switch {
@@ -77,6 +85,9 @@ func (r *run) currentOutputs(ctx context.Context) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	if err := r.client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: OutputsName(r.Workspace)}, secret); err != nil {
 		return nil, client.IgnoreNotFound(err)
+	}
+	if !r.owns(secret) {
+		return nil, errNotOurs
 	}
 	return secret, nil
 }

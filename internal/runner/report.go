@@ -85,7 +85,7 @@ func (r *run) report(ctx context.Context) error {
 		return fmt.Errorf("writing the report to Secret %s: %w", ReportsName(r.Workspace), err)
 	}
 	if foreign {
-		return fmt.Errorf("the Secret %s is not of this workspace, so that the report is not kept; rename it", ReportsName(r.Workspace))
+		return fmt.Errorf("the report is not kept: %s", SecretNotOurs(ReportsName(r.Workspace), r.Workspace))
 	}
 	r.result.ReportSecret = ReportsName(r.Workspace)
 	return nil

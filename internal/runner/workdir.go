@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/inputs"
@@ -147,9 +147,11 @@ func (r *run) writeLockFile(ctx context.Context) error {
 	content := []byte(r.inputs.Module.LockFile)
 	secret, err := r.getSecret(ctx, OutputsName(r.Workspace), refused)
 	switch {
-	case err == nil:
+	case err == nil && r.owns(secret):
 		r.outputs = secret
-	case !apierrors.IsNotFound(err):
+	case err == nil && r.Operation == infrav1.OperationApply:
+		return fail(ReasonSecretNotOurs, SecretNotOurs(secret.Name, r.Workspace))
+	case client.IgnoreNotFound(err) != nil:
 		return fail(ReasonBackendFailed, fmt.Sprintf("reading the last outputs: %v", err))
 	}
 	path := filepath.Join(r.root, lockFile)

@@ -37,6 +37,10 @@ func (f *fakeEngine) Release(context.Context, *infrav1.WorkspaceTemplateApply) (
 	return f.answer("release", nil)
 }
 
+func (f *fakeEngine) SecretNames(workspace *infrav1.WorkspaceTemplateApply) []string {
+	return []string{workspace.Name + "-outputs", workspace.Name + "-reports"}
+}
+
 func (f *fakeEngine) answer(question string, in *engine.Inputs) (engine.Observation, error) {
 	f.asked = append(f.asked, question)
 	f.inputs = in

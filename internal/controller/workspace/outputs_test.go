@@ -11,6 +11,7 @@ import (
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/tfstate"
 )
 
 const someOutputs = `{
@@ -71,20 +72,25 @@ func TestAConnectionSecretOfOthersIsNotTouched(t *testing.T) {
 	w.Expect(w.stored("w-out")).To(Equal(foreign), "nor when the workspace goes")
 }
 
-func TestTheConnectionSecretIsNotTheOneOfTheOutputs(t *testing.T) {
-	w := newWorld(t, nil)
-	w.template(func(spec *infrav1.WorkspaceTemplateSpec) {
-		spec.WriteConnectionSecretToRef = &infrav1.LocalReference{Name: "w-outputs"}
-	})
-	w.upToDate(someOutputs)
-	outputs := &corev1.Secret{}
-	w.Expect(env.Client.Get(t.Context(), w.key("w-outputs"), outputs)).To(Succeed())
-	outputs.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(w.workspace(), infrav1.GroupVersion.WithKind("WorkspaceTemplateApply"))}
-	w.update(outputs)
-	before := w.stored("w-outputs")
-	w.reconcile()
-	w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "False/ConnectionSecretNotOurs"))
-	w.Expect(w.stored("w-outputs")).To(Equal(before))
+func TestTheConnectionSecretHasNoOtherPurpose(t *testing.T) {
+	for _, purpose := range []string{"outputs", "reports", "state"} {
+		t.Run(purpose, func(t *testing.T) {
+			w := newWorld(t, nil)
+			name := "w-" + purpose
+			if purpose == "state" {
+				name = tfstate.SecretName(tfstate.Suffix(w.namespace, "w"))
+			}
+			w.template(func(spec *infrav1.WorkspaceTemplateSpec) {
+				spec.WriteConnectionSecretToRef = &infrav1.LocalReference{Name: name}
+			})
+			w.upToDate(someOutputs)
+			before := w.stored(name)
+			w.reconcile()
+			w.Expect(w.conditions()).To(HaveKeyWithValue("OutputsStored", "False/ConnectionSecretNotOurs"))
+			w.Expect(w.message("OutputsStored")).To(ContainSubstring("for another purpose"))
+			w.Expect(w.stored(name)).To(Equal(before))
+		})
+	}
 }
 
 func TestOutputsThatCannotBeReadHaveAReason(t *testing.T) {

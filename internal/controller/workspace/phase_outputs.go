@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -15,6 +16,7 @@ import (
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/phase"
+	"github.com/captproject/capt/internal/tfstate"
 	"github.com/captproject/capt/internal/workspace"
 )
 
@@ -26,8 +28,8 @@ const (
 	// tried again.
 	ReasonOutputsNotStored = "OutputsNotStored"
 	// ReasonConnectionSecretNotOurs: the Secret of writeConnectionSecretToRef
-	// belongs to somebody else, or is the one that the outputs are kept in. Name
-	// another, or delete it.
+	// belongs to somebody else, or has the name of one in which results or state are
+	// kept. Name another, or delete it.
 	ReasonConnectionSecretNotOurs = "ConnectionSecretNotOurs"
 )
 
@@ -46,15 +48,21 @@ func (r *Reconciler) storeOutputs(ctx context.Context, s *scope) phase.Outcome {
 	}
 	public, _ := outputs.Public(maxPublicOutputs)
 	s.workspace.Status.Outputs = &apiextensionsv1.JSON{Raw: public}
-	switch s.connectionSecret {
-	case "":
+	switch {
+	case s.connectionSecret == "":
 		return phase.Done()
-	case s.observation.OutputsSecret:
-		// It is this object's, but for another purpose.
+	case r.hasOtherPurpose(s.workspace, s.connectionSecret):
 		return phase.Block(ReasonConnectionSecretNotOurs,
-			fmt.Errorf("the Secret %s holds the outputs in another form; name another in spec.writeConnectionSecretToRef", s.connectionSecret))
+			fmt.Errorf("the Secret %s is this object's for another purpose; name another in spec.writeConnectionSecretToRef", s.connectionSecret))
 	}
 	return r.writeConnectionSecret(ctx, s, outputs.Values())
+}
+
+// hasOtherPurpose tells whether the results or the state of a workspace are kept in
+// a Secret of this name, or may be.
+func (r *Reconciler) hasOtherPurpose(workspace *infrav1.WorkspaceTemplateApply, secret string) bool {
+	return slices.Contains(r.Engine.SecretNames(workspace), secret) ||
+		slices.Contains(tfstate.SecretNames(tfstate.Suffix(workspace.Namespace, workspace.Name)), secret)
 }
 
 // connectionAnnotation marks the Secret of writeConnectionSecretToRef, so that it

@@ -46,6 +46,9 @@ func (r *Reconciler) resolveInputs(ctx context.Context, s *scope) phase.Outcome 
 	deleting := !s.workspace.DeletionTimestamp.IsZero()
 	key := client.ObjectKeyFromObject(s.workspace)
 	seen := &lookup{reader: r.Live, references: &r.references, workspace: key, read: sets.New[reference]()}
+	for _, name := range r.Engine.SecretNames(s.workspace) {
+		seen.note("Secret", name) // the engine waits for those of others to go
+	}
 	outcome := r.resolve(ctx, s, seen, deleting)
 	r.references.keep(key, seen.read)
 	return outcome.Proceed()

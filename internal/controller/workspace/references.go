@@ -130,11 +130,16 @@ func (l *lookup) secretExists(ctx context.Context, ref infrav1.LocalReference) (
 
 // get reads an object of the workspace's namespace.
 func (l *lookup) get(ctx context.Context, kind, name string, into client.Object) error {
-	key := types.NamespacedName{Namespace: l.workspace.Namespace, Name: name}
-	l.read.Insert(reference{kind: kind, key: key})
-	l.references.add(l.workspace, reference{kind: kind, key: key})
-	if err := l.reader.Get(ctx, key, into); err != nil {
+	if err := l.reader.Get(ctx, l.note(kind, name), into); err != nil {
 		return fmt.Errorf("reading %s %s: %w", kind, name, err)
 	}
 	return nil
+}
+
+// note has a change of an object of the workspace's namespace wake the workspace.
+func (l *lookup) note(kind, name string) types.NamespacedName {
+	key := types.NamespacedName{Namespace: l.workspace.Namespace, Name: name}
+	l.read.Insert(reference{kind: kind, key: key})
+	l.references.add(l.workspace, reference{kind: kind, key: key})
+	return key
 }

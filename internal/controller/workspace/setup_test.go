@@ -176,3 +176,13 @@ func TestAManagerIsWoken(t *testing.T) {
 	w.delete(w.secret("connection", nil))
 	eventually(func() bool { return w.stored("connection") != nil }, "the connection Secret was deleted")
 }
+
+// They may be somebody else's, whose end the engine waits for.
+func TestTheEnginesSecretsWakeTheirWorkspace(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	for _, name := range []string{"w-outputs", "w-reports"} {
+		w.Expect(w.reconciler.ofReference("Secret")(t.Context(), w.secret(name, nil))).To(Equal([]reconcile.Request{w.request()}))
+	}
+	w.Expect(w.reconciler.ofReference("Secret")(t.Context(), w.secret("w-others", nil))).To(BeEmpty())
+}

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,9 +39,7 @@ func (e *Engine) Destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	case err != nil:
 		return engine.Observation{}, err
 	case missing != nil:
-		observation := observe(decision{action: giveUp}, latest, runs)
-		observation.Failure = missing
-		return observation, nil
+		return failedWith(missing, latest, runs), nil
 	case !empty:
 		return e.destroy(ctx, workspace, in, runs)
 	}
@@ -94,15 +90,14 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	next, digest := decideDestroy(digests, latest, newTerms(workspace, latest), e.Now())
 	next = next.unless(workspace.Spec.Suspend)
 	if next.action == start {
-		if in != nil && in.Digest == digest {
-			if err := e.storeInputs(ctx, workspace, *in); err != nil {
-				return engine.Observation{}, err
-			}
-		}
-		if latest, _, err = e.startRun(ctx, workspace, latest, infrav1.OperationDestroy, target{digest: digest}, next.attempt); err != nil {
+		taken, err := e.notOurs(ctx, workspace)
+		if err != nil {
 			return engine.Observation{}, err
 		}
-		if err := e.pruneDestroys(ctx, runs); err != nil {
+		if taken != nil {
+			return failedWith(taken, latest, runs), nil
+		}
+		if latest, err = e.startDestroy(ctx, workspace, in, runs, digest, next.attempt); err != nil {
 			return engine.Observation{}, err
 		}
 	}
@@ -115,6 +110,22 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 		}
 	}
 	return observation, nil
+}
+
+// startDestroy starts a destroying run after those there are, and returns it.
+func (e *Engine) startDestroy(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs,
+	runs []infrav1.WorkspaceRun, digest string, attempt int32,
+) (*infrav1.WorkspaceRun, error) {
+	if in != nil && in.Digest == digest {
+		if err := e.storeInputs(ctx, workspace, *in); err != nil {
+			return nil, err
+		}
+	}
+	run, _, err := e.startRun(ctx, workspace, last(runs), infrav1.OperationDestroy, target{digest: digest}, attempt)
+	if err != nil {
+		return nil, err
+	}
+	return run, e.pruneDestroys(ctx, runs)
 }
 
 // destroyDigests returns the digests of the inputs that a destroy can be made
@@ -188,11 +199,7 @@ func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTempla
 func (e *Engine) forget(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun,
 	forgetState func(context.Context, *infrav1.WorkspaceTemplateApply) error,
 ) (engine.Observation, error) {
-	outputs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}}
-	if err := e.delete(ctx, outputs); err != nil {
-		return engine.Observation{}, err
-	}
-	if err := e.deleteReports(ctx, workspace); err != nil {
+	if err := e.deleteResults(ctx, workspace); err != nil {
 		return engine.Observation{}, err
 	}
 	if err := forgetState(ctx, workspace); err != nil {

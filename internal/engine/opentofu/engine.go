@@ -57,14 +57,18 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 		next.action = await
 	}
 	if next.action == start {
+		taken, err := e.notOurs(ctx, workspace)
+		if err != nil {
+			return engine.Observation{}, err
+		}
+		if taken != nil {
+			return applied.publish(failedWith(taken, latest, runs), workspace), nil
+		}
 		if latest, err = e.apply(ctx, workspace, *in, applied.digest, runs, next.attempt); err != nil {
 			return engine.Observation{}, err
 		}
 	}
-	observation := observe(next, latest, runs)
-	if applied.digest != "" {
-		observation.OutputsSecret = runner.OutputsName(workspace.Name)
-	}
+	observation := applied.publish(observe(next, latest, runs), workspace)
 	switch observation.State {
 	case engine.Running:
 		observation.Refreshing = in != nil && applied.digest == in.Digest && refreshes(latest, runs, in.Digest)
@@ -75,6 +79,14 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	case engine.Gone, engine.Suspended:
 	}
 	return observation, nil
+}
+
+// publish says with an observation where the outputs are, if there are any.
+func (made target) publish(observation engine.Observation, workspace *infrav1.WorkspaceTemplateApply) engine.Observation {
+	if made.digest != "" {
+		observation.OutputsSecret = runner.OutputsName(workspace.Name)
+	}
+	return observation
 }
 
 // refreshes tells whether a run makes nothing else than the run before it has
@@ -202,6 +214,14 @@ func observe(next decision, latest *infrav1.WorkspaceRun, runs []infrav1.Workspa
 		observation.State = engine.Suspended
 	case nothing:
 	}
+	return observation
+}
+
+// failedWith is the observation of a workspace that something else than its latest
+// run keeps from going on.
+func failedWith(failure *engine.Failure, latest *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun) engine.Observation {
+	observation := observe(decision{action: giveUp}, latest, runs)
+	observation.Failure = failure
 	return observation
 }
 

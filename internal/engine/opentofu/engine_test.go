@@ -18,6 +18,7 @@ import (
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
 	"github.com/captproject/capt/internal/inputs"
+	"github.com/captproject/capt/internal/runner"
 )
 
 func TestTheFirstApplyStartsARun(t *testing.T) {
@@ -229,4 +230,34 @@ func TestAnApplyCanBeAskedForAgain(t *testing.T) {
 	w.workspace.Annotations = map[string]string{infrav1.ApplyRequestAnnotation: strings.Repeat("é", 200)}
 	w.apply("B")
 	w.Expect(w.run("w-5").Spec.ApplyRequest).To(Equal(strings.Repeat("é", 128)))
+}
+
+func TestASecretOfSomebodyElseIsInTheWay(t *testing.T) {
+	for _, name := range []string{"w-outputs", "w-reports"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			theirs := w.secret(name)
+			theirs.Annotations = map[string]string{infrav1.InputsDigestAnnotation: inputsOf("A").Digest}
+			w.create(theirs)
+			taken := engine.Failure{
+				Reason:  runner.ReasonSecretNotOurs,
+				Message: "Secret " + name + " exists and is not of WorkspaceTemplateApply w; rename or delete it",
+			}
+			w.Expect(w.apply("A")).To(Equal(engine.Observation{State: engine.Failed, Failure: &taken}))
+			w.keepState(oneResource)
+			w.Expect(w.destroy("A")).To(Equal(engine.Observation{State: engine.Failed, Failure: &taken}))
+			w.Expect(w.runs()).To(BeEmpty())
+
+			w.delete(theirs)
+			w.Expect(w.apply("A")).To(Equal(running("w-1", applying)), "and it goes on")
+		})
+	}
+}
+
+func TestASecretOfSomebodyElseOutlivesTheWorkspace(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.secret("w-outputs"))
+	w.Expect(w.destroy("A").State).To(Equal(engine.Gone))
+	w.Expect(w.release().State).To(Equal(engine.Gone))
+	w.Expect(w.secrets()).To(Equal([]string{"w-outputs"}))
 }

@@ -24,16 +24,55 @@ func workspaceLabels(workspace *infrav1.WorkspaceTemplateApply) map[string]strin
 	return map[string]string{infrav1.WorkspaceLabel: format.MustFormatValue(workspace.Name)}
 }
 
+// SecretNames is described by engine.Engine.
+func (e *Engine) SecretNames(workspace *infrav1.WorkspaceTemplateApply) []string {
+	return []string{runner.OutputsName(workspace.Name), runner.ReportsName(workspace.Name)}
+}
+
+// notOurs is the failure of a workspace while a Secret of somebody else has the
+// name of one of its own; nil if none has. The caller watches them, so that the
+// end of such a Secret has it ask again.
+func (e *Engine) notOurs(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (*engine.Failure, error) {
+	for _, name := range e.SecretNames(workspace) {
+		secret, err := e.lookAt(ctx, workspace, name)
+		if err != nil {
+			return nil, err
+		}
+		if secret != nil && !metav1.IsControlledBy(secret, workspace) {
+			return &engine.Failure{Reason: runner.ReasonSecretNotOurs, Message: runner.SecretNotOurs(name, workspace.Name)}, nil
+		}
+	}
+	return nil, nil
+}
+
+// ownSecret returns the metadata of a Secret of the workspace, nil if there is
+// none. One that only has the name counts for nothing.
+func (e *Engine) ownSecret(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, name string) (*metav1.PartialObjectMetadata, error) {
+	secret, err := e.lookAt(ctx, workspace, name)
+	if err != nil || secret == nil || !metav1.IsControlledBy(secret, workspace) {
+		return nil, err
+	}
+	return secret, nil
+}
+
+// lookAt returns the metadata of a Secret, nil if there is none.
+func (e *Engine) lookAt(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, name string) (*metav1.PartialObjectMetadata, error) {
+	secret := secretMetadata()
+	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: name}, secret); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("reading Secret %s: %w", name, err)
+	}
+	return secret, nil
+}
+
 // applied returns what the outputs of a workspace were made from; nothing if
 // there are none.
 func (e *Engine) applied(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (target, error) {
-	outputs := secretMetadata()
-	key := client.ObjectKey{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}
-	if err := e.Live.Get(ctx, key, outputs); err != nil {
-		if client.IgnoreNotFound(err) == nil {
-			return target{}, nil
-		}
-		return target{}, fmt.Errorf("reading the outputs of the last run: %w", err)
+	outputs, err := e.ownSecret(ctx, workspace, runner.OutputsName(workspace.Name))
+	if err != nil || outputs == nil {
+		return target{}, err
 	}
 	return target{outputs.Annotations[infrav1.InputsDigestAnnotation], outputs.Annotations[infrav1.ApplyRequestAnnotation]}, nil
 }
@@ -124,21 +163,22 @@ func (e *Engine) delete(ctx context.Context, obj client.Object) error {
 	return nil
 }
 
-// deleteReports deletes the reports of the runs. A Secret that only has their name
-// stays.
-func (e *Engine) deleteReports(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
-	reports := secretMetadata()
-	key := client.ObjectKey{Namespace: workspace.Namespace, Name: runner.ReportsName(workspace.Name)}
-	if err := e.Live.Get(ctx, key, reports); err != nil {
-		if client.IgnoreNotFound(err) == nil {
-			return nil
+// deleteResults deletes the outputs and the reports of the runs. A Secret that only
+// has their name stays.
+func (e *Engine) deleteResults(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	for _, name := range e.SecretNames(workspace) {
+		secret, err := e.ownSecret(ctx, workspace, name)
+		if err != nil {
+			return err
 		}
-		return fmt.Errorf("looking for the reports in Secret %s: %w", key.Name, err)
+		if secret == nil {
+			continue
+		}
+		if err := e.delete(ctx, secret); err != nil {
+			return err
+		}
 	}
-	if !metav1.IsControlledBy(reports, workspace) {
-		return nil
-	}
-	return e.delete(ctx, reports)
+	return nil
 }
 
 func secretMetadata() *metav1.PartialObjectMetadata {

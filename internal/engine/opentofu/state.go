@@ -39,13 +39,9 @@ func (e *Engine) stateEmpty(ctx context.Context, workspace *infrav1.WorkspaceTem
 // is not the one there is; nil if all is well. To take a missing state for an empty
 // one would leave all that was made behind.
 func (e *Engine) stateMissing(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, state []byte) (*engine.Failure, error) {
-	outputs := secretMetadata()
-	key := client.ObjectKey{Namespace: workspace.Namespace, Name: runner.OutputsName(workspace.Name)}
-	if err := e.Live.Get(ctx, key, outputs); err != nil {
-		if client.IgnoreNotFound(err) == nil {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("reading the outputs of the last run: %w", err)
+	outputs, err := e.ownSecret(ctx, workspace, runner.OutputsName(workspace.Name))
+	if err != nil || outputs == nil {
+		return nil, err
 	}
 	lineage := outputs.Annotations[infrav1.StateLineageAnnotation]
 	found, _ := tfstate.VersionOf(state)

@@ -155,11 +155,10 @@ func (w *world) succeed(name string) {
 	if run.Spec.Operation != infrav1.OperationApply {
 		return
 	}
-	outputs := w.secret(runner.OutputsName("w"))
+	outputs := &corev1.Secret{ObjectMeta: owned(w.workspace, runner.OutputsName("w"))}
 	outputs.Annotations = map[string]string{
 		infrav1.InputsDigestAnnotation: run.Spec.InputsRef.Digest, infrav1.ApplyRequestAnnotation: run.Spec.ApplyRequest,
 	}
-	outputs.Labels = map[string]string{infrav1.WorkspaceLabel: "w"}
 	if w.has(outputs.Name, &corev1.Secret{}) {
 		w.Expect(env.Client.Update(context.Background(), outputs)).To(Succeed())
 		return

@@ -8,6 +8,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -65,17 +66,33 @@ func newSecret(run *infrav1.WorkspaceRun, workspace metav1.OwnerReference, name 
 	}}
 }
 
-// ensureExists creates an object unless there is one of its name.
+// notOursError says that a Secret that the runner would write belongs to somebody
+// else. The runner must not get a right to it.
+type notOursError struct{ secret, workspace string }
+
+func (e *notOursError) Error() string { return runner.SecretNotOurs(e.secret, e.workspace) }
+
+// ensureExists creates an object unless there is one of its name, which must have
+// the same owner.
 func (e *Executor) ensureExists(ctx context.Context, object client.Object) error {
 	existing := object.DeepCopyObject().(client.Object)
 	err := e.Live.Get(ctx, client.ObjectKeyFromObject(object), existing)
-	if client.IgnoreNotFound(err) == nil && err != nil {
+	owner := metav1.GetControllerOf(object)
+	switch {
+	case apierrors.IsNotFound(err):
 		err = e.Client.Create(ctx, object)
+	case err == nil && owner != nil && !isControlledBy(existing, *owner):
+		return &notOursError{secret: object.GetName(), workspace: owner.Name}
 	}
 	if err != nil {
 		return fmt.Errorf("making %T %s for the runner: %w", object, object.GetName(), err)
 	}
 	return nil
+}
+
+func isControlledBy(object client.Object, owner metav1.OwnerReference) bool {
+	found := metav1.GetControllerOf(object)
+	return found != nil && found.UID == owner.UID
 }
 
 // access is who a runner is, and what it may: read its inputs, and read and write
@@ -116,7 +133,7 @@ func (e *Executor) apply(ctx context.Context, run *infrav1.WorkspaceRun, workspa
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading %T %s: %w", existing, name, err)
 	}
-	if owner := metav1.GetControllerOf(existing); err == nil && (owner == nil || owner.UID != workspace.UID) {
+	if err == nil && !isControlledBy(existing, *workspace) {
 		return fmt.Errorf("there is a %T %s already, which is not of WorkspaceTemplateApply %s; delete it", existing, name, workspace.Name)
 	}
 	if err := e.Client.Apply(ctx, wanted, fieldOwner, client.ForceOwnership); err != nil {

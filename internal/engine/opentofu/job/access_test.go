@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine/opentofu"
 	"github.com/captproject/capt/internal/runner"
 	"github.com/captproject/capt/internal/tfstate"
 )
@@ -113,4 +114,18 @@ func TestWhatThereIsStays(t *testing.T) {
 	w.ensure()
 	w.get(state.Name, state)
 	w.Expect(tfstate.Decode(state)).To(Equal([]byte("{}")))
+}
+
+// The runner, and so the module, would get the right to read them.
+func TestNoRunnerGetsASecretOfSomebodyElse(t *testing.T) {
+	for _, name := range []string{runner.OutputsName("w"), runner.ReportsName("w")} {
+		w := newWorld(t, module, nil)
+		w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}})
+		execution := w.ensure()
+		w.Expect(execution.State).To(Equal(opentofu.ExecutionEnded))
+		w.Expect(execution.Result.Reason).To(Equal(runner.ReasonSecretNotOurs))
+		w.Expect(execution.Result.Message).To(Equal("Secret " + name + " exists and is not of WorkspaceTemplateApply w; rename or delete it"))
+		err := env.Client.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: accessName("w")}, &rbacv1.Role{})
+		w.Expect(apierrors.IsNotFound(err)).To(BeTrue())
+	}
 }

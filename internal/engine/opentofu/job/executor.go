@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -110,7 +111,11 @@ func (e *Executor) start(ctx context.Context, run *infrav1.WorkspaceRun) (opento
 	case unreadable != "":
 		return failed(runner.ReasonInputsNotFound, infrav1.FailureTransient, unreadable), nil
 	}
-	if err := e.grant(ctx, run, spec); err != nil {
+	var taken *notOursError
+	switch err := e.grant(ctx, run, spec); {
+	case errors.As(err, &taken):
+		return failed(runner.ReasonSecretNotOurs, infrav1.FailureTransient, taken.Error()), nil
+	case err != nil:
 		return opentofu.Execution{}, err
 	}
 	job, err := e.newJob(run, spec)
