@@ -81,6 +81,27 @@ func TestAnApprovalThatIsStaleIsAskedForAgain(t *testing.T) {
 	w.Expect(second.Plan.Digest).NotTo(Equal(first.Plan.Digest))
 }
 
+// The same change of the same state, but it was approved before somebody went back.
+func TestARestoreMakesAnApprovalStale(t *testing.T) {
+	w := newWorkspace(t)
+	ctx := context.Background()
+	w.Expect(w.apply(inline(replacing("1"))).Phase).To(Equal(infrav1.RunSucceeded))
+	w.Terms = infrav1.RunTerms{ApprovalPolicy: infrav1.ApprovalManual}
+	w.setInputs(inline(replacing("2")))
+	first := w.run(ctx, "w-2", infrav1.OperationApply)
+	w.Terms.ApprovedPlan = first.Plan.Digest
+	w.Expect(w.run(ctx, "w-3", infrav1.OperationApply).Phase).To(Equal(infrav1.RunSucceeded))
+
+	w.annotate(w.stateName(), infrav1.RestoreStateAnnotation, "1")
+	second := w.run(ctx, "w-4", infrav1.OperationApply)
+	w.Expect(second.Phase).To(Equal(infrav1.RunAwaitingApproval), second.Message)
+	w.Expect(counted(second)).To(Equal(counted(first)))
+	again := w.run(ctx, "w-5", infrav1.OperationApply)
+	w.Expect(again.Plan.Digest).To(Equal(second.Plan.Digest))
+	w.Terms.ApprovedPlan = second.Plan.Digest
+	w.Expect(w.run(ctx, "w-6", infrav1.OperationApply).Phase).To(Equal(infrav1.RunSucceeded))
+}
+
 func TestAPlanChangesNothing(t *testing.T) {
 	w := newWorkspace(t)
 	ctx := context.Background()

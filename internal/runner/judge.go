@@ -63,15 +63,17 @@ func reduce(all []tofu.ResourceChange) []change {
 	return changes
 }
 
-// digest names a plan: what it changes, made from these inputs, in this state.
-// Values are no part of it: those that come from the inputs are told apart by
-// their digest.
-func digest(changes []change, inputs string, state []byte) (string, error) {
+// digest names a plan: what it changes, made from these inputs, in this state,
+// which is another one when the same version was restored by another run ("" is
+// none). Values are no part of it: those that come from the inputs are told apart
+// by their digest.
+func digest(changes []change, inputs string, state []byte, restoredBy string) (string, error) {
 	named := struct {
-		Inputs  string          `json:"inputs"`
-		State   tfstate.Version `json:"state"`
-		Changes []change        `json:"changes"`
-	}{Inputs: inputs, Changes: changes}
+		Inputs     string          `json:"inputs"`
+		State      tfstate.Version `json:"state"`
+		RestoredBy string          `json:"restoredBy,omitempty"`
+		Changes    []change        `json:"changes"`
+	}{Inputs: inputs, RestoredBy: restoredBy, Changes: changes}
 	if len(state) > 0 {
 		var err error
 		if named.State, err = tfstate.VersionOf(state); err != nil {

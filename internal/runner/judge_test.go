@@ -70,7 +70,7 @@ func TestProtected(t *testing.T) {
 func TestDigest(t *testing.T) {
 	g := NewWithT(t)
 	of := func(changes []change, inputs, state string) string {
-		d, err := digest(changes, inputs, []byte(state))
+		d, err := digest(changes, inputs, []byte(state), "")
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(d).To(HaveLen(64))
 		return d
@@ -87,8 +87,11 @@ func TestDigest(t *testing.T) {
 	} {
 		g.Expect(other).NotTo(Equal(same), name)
 	}
-	_, err := digest(a, "i", []byte("no state"))
+	_, err := digest(a, "i", []byte("no state"), "")
 	g.Expect(err).To(HaveOccurred())
+	restored, err := digest(a, "i", []byte(state), "w-9")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(restored).NotTo(Equal(same))
 
 	unsorted := []tofu.ResourceChange{{Resource: tofu.Resource{Addr: "b"}}, {Resource: tofu.Resource{Addr: "a"}}}
 	g.Expect(reduce(unsorted)).To(Equal([]change{{Address: "a"}, {Address: "b"}}))

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/tfstate"
 	"github.com/captproject/capt/internal/tofu"
 )
 
@@ -49,7 +50,7 @@ func (r *run) plan(ctx context.Context) error {
 	r.planned, r.changed, r.changes = true, plan.Changed, plan.Changes
 	r.result.Plan = count(plan.Changes)
 	r.result.Plan.Time = metav1.Unix(time.Now().Unix(), 0)
-	r.result.Plan.Digest, err = digest(reduce(plan.Changes), r.result.InputsDigest, r.store.state)
+	r.result.Plan.Digest, err = digest(reduce(plan.Changes), r.result.InputsDigest, r.store.state, tfstate.RestoredBy(r.store.secret))
 	return err
 }
 

@@ -83,6 +83,7 @@ func (r *run) restore(ctx context.Context) error {
 		tfstate.SetLastVersion(r.store.secret, version)
 	}
 	delete(r.store.secret.Annotations, infrav1.RestoreStateAnnotation)
+	tfstate.SetRestored(r.store.secret, r.Run)
 	if err := r.store.save(ctx, state); err != nil {
 		return fail(ReasonStateNotRestored, err.Error())
 	}

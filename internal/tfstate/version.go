@@ -16,6 +16,9 @@ const (
 	// and the run that replaced it.
 	serialKey   = "infrastructure.cluster.x-k8s.io/state-serial"
 	replacedKey = "infrastructure.cluster.x-k8s.io/replaced-by"
+	// restoredKey is the annotation of the state's Secret that holds the run that
+	// restored a version last.
+	restoredKey = "infrastructure.cluster.x-k8s.io/restored-by"
 	// elsewhereKey is the annotation of the Secret of a state that another
 	// backend keeps.
 	elsewhereKey = "infrastructure.cluster.x-k8s.io/state-elsewhere"
@@ -81,6 +84,20 @@ func NextVersion(head *corev1.Secret) int {
 // SetLastVersion notes in a head which version was kept last.
 func SetLastVersion(head *corev1.Secret, version int) {
 	annotate(head, versionKey, strconv.Itoa(version))
+}
+
+// SetRestored notes in a head which run has made a version the state again. The
+// serial is that of the version: OpenTofu keeps it in an encrypted state as well,
+// so that nobody else can raise it.
+func SetRestored(head *corev1.Secret, run string) { annotate(head, restoredKey, run) }
+
+// RestoredBy is the run that restored a version last; "" if none has. States
+// before and after may have the same serial.
+func RestoredBy(head *corev1.Secret) string {
+	if head == nil {
+		return ""
+	}
+	return head.Annotations[restoredKey]
 }
 
 // DescribeVersion notes on the Secret of a version what it is.
