@@ -44,6 +44,16 @@ func (r *run) movedAway() bool {
 	return (err != nil || !empty) && ours.Lineage != theirs.Lineage
 }
 
+// movedAwayMessage says where the state is, and what a person has to do.
+func (r *run) movedAwayMessage() string {
+	secret := tfstate.SecretName(r.suffix())
+	if r.elsewhere() {
+		return fmt.Sprintf("the state is in Secret %s, and the template's backend has none or another; move it there, or take the backend out of the template", secret)
+	}
+	return fmt.Sprintf("the state is in a backend that the template does not have any more; give it back to the template, or move the state to Secret %s, or, if nothing of what was made exists any more, remove the annotation %s from that Secret",
+		secret, tfstate.ElsewhereKey)
+}
+
 // noteElsewhere notes, before anything is made, that there may be infrastructure
 // although we keep no state.
 func (r *run) noteElsewhere(ctx context.Context) error {

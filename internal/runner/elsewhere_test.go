@@ -79,7 +79,9 @@ func TestAStateThatWasNotMovedAlong(t *testing.T) {
 		w.Expect(w.apply(here).Phase).To(Equal(infrav1.RunSucceeded))
 		state := w.secret(w.stateName()).Data
 		w.setInputs(there)
-		w.Expect(w.run(ctx, "w-2", infrav1.OperationApply).Reason).To(Equal(ReasonStateMissing))
+		result := w.run(ctx, "w-2", infrav1.OperationApply)
+		w.Expect(result.Reason).To(Equal(ReasonStateMissing))
+		w.Expect(result.Message).To(And(ContainSubstring("the state is in Secret "+w.stateName()), Not(ContainSubstring("outputs"))))
 		w.forgetLineage()
 		w.Expect(w.run(ctx, "w-3", infrav1.OperationApply).Reason).To(Equal(ReasonStateMissing))
 		w.Expect(w.secret(w.stateName()).Data).To(Equal(state))
@@ -93,7 +95,9 @@ func TestAStateThatWasNotMovedAlong(t *testing.T) {
 		w.forgetLineage()
 		there.Module.Backend = ""
 		w.setInputs(there)
-		w.Expect(w.run(ctx, "w-2", infrav1.OperationApply).Reason).To(Equal(ReasonStateMissing))
+		result := w.run(ctx, "w-2", infrav1.OperationApply)
+		w.Expect(result.Reason).To(Equal(ReasonStateMissing))
+		w.Expect(result.Message).To(And(ContainSubstring("a backend that the template does not have any more"), Not(ContainSubstring("outputs"))))
 		w.Expect(tfstate.ElsewhereOf(w.secret(w.stateName()))).To(Equal(tfstate.ElsewhereKept))
 	})
 }

@@ -179,7 +179,10 @@ func (r *run) expectState(context.Context) error {
 		lineage = r.outputs.Annotations[infrav1.StateLineageAnnotation]
 	}
 	found, _ := tfstate.VersionOf(r.store.state)
-	if !r.movedAway() && (lineage == "" || found.Lineage == lineage) {
+	switch {
+	case r.movedAway():
+		return fail(ReasonStateMissing, r.movedAwayMessage())
+	case lineage == "" || found.Lineage == lineage:
 		return nil
 	}
 	return fail(ReasonStateMissing, MissingState(r.Namespace, r.Workspace, found.Lineage))

@@ -19,10 +19,11 @@ const (
 	// restoredKey is the annotation of the state's Secret that holds the run that
 	// restored a version last.
 	restoredKey = "infrastructure.cluster.x-k8s.io/restored-by"
-	// elsewhereKey is the annotation of the Secret of a state that another
-	// backend keeps.
-	elsewhereKey = "infrastructure.cluster.x-k8s.io/state-elsewhere"
 )
+
+// ElsewhereKey is the annotation of the Secret of a state that another backend
+// keeps. A person removes it to say that there is nothing in there.
+const ElsewhereKey = "infrastructure.cluster.x-k8s.io/state-elsewhere"
 
 // Elsewhere says what is known of a state that another backend keeps.
 type Elsewhere string
@@ -40,18 +41,18 @@ func ElsewhereOf(head *corev1.Secret) Elsewhere {
 	if head == nil {
 		return ""
 	}
-	return Elsewhere(head.Annotations[elsewhereKey])
+	return Elsewhere(head.Annotations[ElsewhereKey])
 }
 
 // SetElsewhere notes in a head that another backend keeps the state, or with ""
 // that none does.
 func SetElsewhere(head *corev1.Secret, is Elsewhere) {
 	if is == "" {
-		delete(head.Annotations, elsewhereKey)
+		delete(head.Annotations, ElsewhereKey)
 		return
 	}
 	delete(head.Data, StateKey)
-	annotate(head, elsewhereKey, string(is))
+	annotate(head, ElsewhereKey, string(is))
 }
 
 // Version is which state it is among those of a workspace.
