@@ -134,6 +134,42 @@ func TestProtectedResourcesStay(t *testing.T) {
 	w.Expect(w.run(ctx, "w-4", infrav1.OperationDestroy).Phase).To(Equal(infrav1.RunSucceeded))
 }
 
+// What is forgotten is not destroyed, but nobody would ever destroy it.
+func TestWhatIsProtectedIsNotForgotten(t *testing.T) {
+	kept := func(version string) string {
+		return `
+resource "terraform_data" "a" {
+  triggers_replace = ["` + version + `"]
+  lifecycle { destroy = false }
+}`
+	}
+	for name, tt := range map[string]struct {
+		before, after string
+		operation     infrav1.Operation
+	}{
+		"a removed block":                     {replacing("1"), "removed {\n  from = terraform_data.a\n  lifecycle { destroy = false }\n}", infrav1.OperationApply},
+		"a replacement without a destruction": {kept("1"), kept("2"), infrav1.OperationApply},
+		"the same, and moved": {kept("1"), strings.ReplaceAll(kept("2"), `"a"`, `"b"`) +
+			"\nmoved {\n  from = terraform_data.a\n  to = terraform_data.b\n}", infrav1.OperationApply},
+		"a destroy that destroys nothing": {kept("1"), kept("1"), infrav1.OperationDestroy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorkspace(t)
+			w.Expect(w.apply(inline(tt.before)).Phase).To(Equal(infrav1.RunSucceeded))
+			before := w.state()
+			w.setInputs(inline(tt.after))
+			w.Terms.Protect = infrav1.Protection{Types: []string{"terraform_data"}}
+			w.Expect(w.run(context.Background(), "w-2", tt.operation).Reason).To(Equal(ReasonProtectedResource))
+			w.Terms = infrav1.RunTerms{ApprovalPolicy: infrav1.ApprovalDestructive}
+			if tt.operation == infrav1.OperationApply {
+				asked := w.run(context.Background(), "w-3", tt.operation)
+				w.Expect(asked.Phase).To(Equal(infrav1.RunAwaitingApproval), asked.Message)
+			}
+			w.Expect(w.state()).To(Equal(before))
+		})
+	}
+}
+
 // slow is a module that says when it is being made, and then takes its time.
 func slow(started string) string {
 	return `

@@ -46,7 +46,7 @@ const (
 	// ReasonPlanFailed means that a valid module could not be planned, usually
 	// because the infrastructure's API refused. Tried again.
 	ReasonPlanFailed = "PlanFailed"
-	// ReasonProtectedResource means that the plan would delete or replace what
+	// ReasonProtectedResource means that the plan would delete, replace or forget what
 	// is protected. Mended in the module, or in spec.protect of the
 	// WorkspaceTemplateApply.
 	ReasonProtectedResource = "ProtectedResource"

@@ -27,7 +27,7 @@ func (r *run) judge(ctx context.Context) error {
 	changes := reduce(r.changes)
 	if refused := protected(changes, r.Terms.Protect); len(refused) > 0 {
 		return fail(ReasonProtectedResource, fmt.Sprintf(
-			"the plan would delete or replace what spec.protect of the WorkspaceTemplateApply protects: %s; nothing was changed; keep them in the module, or remove their protection",
+			"the plan would delete, replace or forget what spec.protect of the WorkspaceTemplateApply protects: %s; nothing was changed; keep them in the module, or remove their protection",
 			enumerate(refused)))
 	}
 	if r.Operation != infrav1.OperationApply || !needsApproval(changes, r.changed, r.Terms) || r.result.Plan.Digest == r.Terms.ApprovedPlan {
@@ -46,9 +46,10 @@ type change struct {
 	Reason  string `json:"reason,omitempty"`
 }
 
-// destructive tells whether something that exists goes.
+// destructive tells whether something that exists goes, or is not known any more:
+// nobody would ever destroy it.
 func (c change) destructive() bool {
-	return c.Action == tofu.ActionDelete || c.Action == tofu.ActionReplace
+	return slices.Contains([]string{tofu.ActionDelete, tofu.ActionReplace, tofu.ActionForget, tofu.ActionForgetCreate}, c.Action)
 }
 
 // reduce leaves of a plan what it is judged by, in an order of its own.
@@ -88,7 +89,7 @@ func digest(changes []change, inputs string, state []byte, restoredBy string) (s
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// protected returns the addresses that a plan would delete or replace although
+// protected returns the addresses that a plan would delete, replace or forget although
 // they are protected, sorted.
 func protected(changes []change, by infrav1.Protection) []string {
 	var found []string

@@ -55,14 +55,14 @@ func (r *run) plan(ctx context.Context) error {
 }
 
 // count counts a plan's changes; a replacement is neither an addition nor a
-// destruction.
+// destruction. What is only forgotten is not counted.
 func count(changes []tofu.ResourceChange) *infrav1.PlanSummary {
 	n := map[string]int32{}
 	for _, c := range changes {
 		n[c.Action]++
 	}
 	return &infrav1.PlanSummary{
-		Add:     ptr.To(n[tofu.ActionCreate]),
+		Add:     ptr.To(n[tofu.ActionCreate] + n[tofu.ActionForgetCreate]),
 		Change:  ptr.To(n[tofu.ActionUpdate]),
 		Destroy: ptr.To(n[tofu.ActionDelete]),
 		Replace: ptr.To(n[tofu.ActionReplace]),

@@ -75,7 +75,7 @@ func (c CLI) Plan(ctx context.Context, o PlanOptions) (Plan, error) {
 			plan.Summary = *m.Changes
 		}
 		if m.Type == TypePlannedChange && m.Change != nil {
-			plan.Changes = append(plan.Changes, *m.Change)
+			plan.Changes = append(plan.Changes, m.Change.named())
 		}
 	}
 	return plan, nil

@@ -81,16 +81,32 @@ const (
 	ActionUpdate  = "update"
 	ActionReplace = "replace"
 	ActionDelete  = "delete"
+	// ActionForget takes a resource out of the state and leaves it where it is.
+	ActionForget = "remove"
+	// ActionForgetCreate does that and makes another one: a replacement where the
+	// module says lifecycle.destroy = false. OpenTofu's stream has no word for it.
+	ActionForgetCreate = "forget-create"
 )
 
 // ResourceChange is one change of a plan.
 type ResourceChange struct {
 	Resource Resource `json:"resource"`
 	// Action is one of the actions above, or another that changes nothing of
-	// the infrastructure (read, move, import, remove, noop).
+	// the infrastructure (read, move, import).
 	Action string `json:"action"`
 	// Reason is why a replacement or deletion is needed, e.g. "tainted".
 	Reason string `json:"reason"`
+}
+
+// named returns the change with the action that the stream hides: OpenTofu 1.12
+// writes ForgetThenCreate as if nothing were done, or only a move or an import,
+// but gives the reason of a replacement (internal/command/jsonentities/change.go).
+func (c ResourceChange) named() ResourceChange {
+	hides := slices.Contains([]string{"noop", "move", "import"}, c.Action)
+	if c.Action == "noop" || hides && c.Reason != "" {
+		c.Action = ActionForgetCreate
+	}
+	return c
 }
 
 // Resource names a resource instance.
