@@ -59,6 +59,20 @@ func TestApproval(t *testing.T) {
 	w.Expect(w.state()).NotTo(Equal(before))
 }
 
+func TestNobodyIsAskedToApproveWhatNobodyCanRead(t *testing.T) {
+	w := newWorkspace(t)
+	speechless := filepath.Join(t.TempDir(), "tofu")
+	script := "#!/bin/sh\n[ \"$1\" = show ] && { echo no words >&2; exit 1; }\nexec " + w.Tofu + " \"$@\"\n"
+	w.Expect(os.WriteFile(speechless, []byte(script), 0o700)).To(Succeed())
+	w.Tofu = speechless
+	w.Terms.ApprovalPolicy = infrav1.ApprovalManual
+	result := w.apply(inline(dataModule))
+	w.Expect(result.Reason).To(Equal(ReasonPlanFailed))
+	w.Expect(result.Kind).To(Equal(infrav1.FailureTransient))
+	w.Expect(result.Message).To(And(ContainSubstring("showing the plan"), ContainSubstring("no words")))
+	w.Expect(w.state()).To(BeEmpty())
+}
+
 func TestAnApprovalThatIsStaleIsAskedForAgain(t *testing.T) {
 	w := newWorkspace(t)
 	ctx := context.Background()

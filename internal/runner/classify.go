@@ -19,6 +19,7 @@ const (
 	fetching       activity = "fetching the module"
 	initializing   activity = "preparing the module (tofu init)"
 	planning       activity = "planning"
+	showing        activity = "showing the plan"
 	applying       activity = "applying the plan"
 	readingOutputs activity = "reading the outputs"
 	readingState   activity = "reading the state from the template's backend"

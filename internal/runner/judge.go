@@ -33,7 +33,11 @@ func (r *run) judge(ctx context.Context) error {
 	if r.Operation != infrav1.OperationApply || !needsApproval(changes, r.changed, r.Terms) || r.result.Plan.Digest == r.Terms.ApprovedPlan {
 		return nil
 	}
-	r.planText = r.readablePlan(ctx)
+	// Nobody is asked to approve what nobody can read.
+	var err error
+	if r.planText, err = r.readablePlan(ctx); err != nil {
+		return err
+	}
 	r.log.printf("the plan %s waits for approval", r.result.Plan.Digest)
 	return errAwaitsApproval
 }

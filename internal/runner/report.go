@@ -40,13 +40,12 @@ func ReportsName(workspace string) string { return workspace + "-reports" }
 
 // readablePlan is the plan as OpenTofu shows it to people, which hides what is
 // sensitive.
-func (r *run) readablePlan(ctx context.Context) string {
+func (r *run) readablePlan(ctx context.Context) (string, error) {
 	text, err := r.cli.Show(ctx, r.path(planFile))
 	if err != nil {
-		r.log.printf("the plan cannot be shown: %v", err)
-		return ""
+		return "", r.outcome(ctx, err, ReasonPlanFailed, showing)
 	}
-	return shorten(r.clean(string(text)), maxPlanText)
+	return shorten(r.clean(string(text)), maxPlanText), nil
 }
 
 // report writes the end of the log, and the plan if it is to be approved, into
