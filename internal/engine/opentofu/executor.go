@@ -2,6 +2,8 @@ package opentofu
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -42,6 +44,31 @@ const workspaceAnnotation = "infrastructure.cluster.x-k8s.io/made-for"
 func MadeElsewhere(run *infrav1.WorkspaceRun, workspace *infrav1.WorkspaceTemplateApply) bool {
 	uid, known := run.Annotations[workspaceAnnotation]
 	return known && uid != string(workspace.UID)
+}
+
+// ProcessPlace begins the place (Execution.Where) of a run that is a process beside
+// a manager. Only a manager on that machine can tell how it stands, and no other
+// executor may take its word for it.
+const ProcessPlace = "process "
+
+// BegunByProcess tells whether a run was begun as a process, and BegunAsJob whether
+// it was in another way: --executor may have been changed since.
+func BegunByProcess(run *infrav1.WorkspaceRun) bool {
+	return strings.HasPrefix(run.Status.Runner, ProcessPlace)
+}
+
+// BegunAsJob is described at BegunByProcess.
+func BegunAsJob(run *infrav1.WorkspaceRun) bool {
+	return run.Status.Runner != "" && !BegunByProcess(run)
+}
+
+// BegunByOther is the execution of a run that a manager with another --executor has
+// begun. Its runner may be alive, so that the run counts as under way.
+func BegunByOther(run *infrav1.WorkspaceRun, executor string) Execution {
+	return Execution{
+		State: ExecutionRunning, Where: run.Status.Runner,
+		Message: fmt.Sprintf("it was begun as %s, and only a manager with --executor=%s can see its end", run.Status.Runner, executor),
+	}
 }
 
 // ExecutionState is how the execution of a run stands.

@@ -51,6 +51,9 @@ const startTimeout = 15 * time.Minute
 
 // Ensure is described by opentofu.Executor.
 func (e *Executor) Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (opentofu.Execution, error) {
+	if opentofu.BegunByProcess(run) {
+		return opentofu.BegunByOther(run, "Process"), nil
+	}
 	job, err := e.job(ctx, run)
 	if err != nil {
 		return opentofu.Execution{}, err

@@ -100,6 +100,16 @@ func TestTheResultOfADeletedPodIsKept(t *testing.T) {
 	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionLost, Message: "its Job and its pod were deleted"}), "it is not started again")
 }
 
+// --executor was changed while it was under way: its runner may be alive.
+func TestARunThatIsAProcessIsNotLost(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.run.Status.Phase, w.run.Status.Runner = infrav1.RunRunning, "process 1 on elsewhere"
+	w.Expect(w.ensure()).To(Equal(opentofu.Execution{
+		State: opentofu.ExecutionRunning, Where: "process 1 on elsewhere",
+		Message: "it was begun as process 1 on elsewhere, and only a manager with --executor=Process can see its end",
+	}))
+}
+
 func TestAnInterruptedRunsPodIsDeletedOnce(t *testing.T) {
 	w := newWorld(t, module, nil)
 	w.ensure()

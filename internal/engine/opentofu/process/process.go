@@ -66,7 +66,7 @@ const (
 )
 
 // whereFormat is what startedFile holds.
-const whereFormat = "process %d on %s"
+const whereFormat = opentofu.ProcessPlace + "%d on %s"
 
 // New returns an Executor; it makes the directory for runs if there is none.
 func New(options Options) (*Executor, error) {
@@ -103,6 +103,9 @@ func (e *Executor) Sources() []source.Source {
 
 // Ensure is described by opentofu.Executor.
 func (e *Executor) Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (opentofu.Execution, error) {
+	if opentofu.BegunAsJob(run) {
+		return opentofu.BegunByOther(run, "Job"), nil
+	}
 	if elsewhere, execution := e.elsewhere(run); elsewhere {
 		return execution, nil
 	}

@@ -237,6 +237,19 @@ func TestARunOfAnotherMachineIsLeftToIt(t *testing.T) {
 	s.Expect(s.dir()).NotTo(BeADirectory())
 }
 
+// --executor was changed while it was under way.
+func TestARunThatIsAJobIsNotBegunOnceMore(t *testing.T) {
+	s := newSite(t)
+	for _, where := range []string{"Job w-1-0123abcd", "pod w-1-0123abcd-x on " + s.host} {
+		s.run.Status.Phase, s.run.Status.Runner = infrav1.RunPending, where
+		s.Expect(s.ensure()).To(Equal(opentofu.Execution{
+			State: opentofu.ExecutionRunning, Where: where,
+			Message: "it was begun as " + where + ", and only a manager with --executor=Job can see its end",
+		}))
+	}
+	s.Expect(s.dir()).NotTo(BeADirectory())
+}
+
 func TestARunWhoseDirectoryIsGoneIsLost(t *testing.T) {
 	s := newSite(t)
 	s.run.Status.Phase, s.run.Status.Runner = infrav1.RunRunning, "process 1 on "+s.host
