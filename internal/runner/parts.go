@@ -56,7 +56,7 @@ func (s *stateStore) fence(ctx context.Context) error {
 func (s *stateStore) putParts(ctx context.Context, parts []tfstate.Part, finalizers ...string) error {
 	secrets := make([]*corev1.Secret, len(parts))
 	for i, part := range parts {
-		secret, err := s.ensure(ctx, part.Name, finalizers...)
+		secret, err := s.ensure(ctx, part.Name, tfstate.PartLabels(s.labels), finalizers...)
 		if err != nil {
 			return err
 		}
@@ -76,8 +76,7 @@ func (s *stateStore) putParts(ctx context.Context, parts []tfstate.Part, finaliz
 
 // ensure has a Secret exist and returns it as it is. By server-side apply, it can
 // be made with the right to make one of this name only.
-func (s *stateStore) ensure(ctx context.Context, name string, finalizers ...string) (*corev1.Secret, error) {
-	labels := tfstate.PartLabels(s.labels)
+func (s *stateStore) ensure(ctx context.Context, name string, labels map[string]string, finalizers ...string) (*corev1.Secret, error) {
 	wanted := corev1ac.Secret(name, s.namespace).WithLabels(labels).WithFinalizers(finalizers...)
 	if err := s.client.Apply(ctx, wanted, client.FieldOwner(partsManager), client.ForceOwnership); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -224,8 +225,36 @@ func TestARoleThatIsLimitedByName(t *testing.T) {
 			g.Expect(apierrors.IsForbidden(c.Create(ctx, other))).To(BeTrue())
 			g.Expect(apierrors.IsForbidden(c.Get(ctx, client.ObjectKeyFromObject(other), other))).To(BeTrue())
 			g.Expect(apierrors.IsForbidden(c.List(ctx, &corev1.SecretList{}, client.InNamespace(namespace)))).To(BeTrue())
-			_, err := (&stateStore{client: c, namespace: namespace}).ensure(ctx, "neighbour")
+			_, err := (&stateStore{client: c, namespace: namespace}).ensure(ctx, "neighbour", nil)
 			g.Expect(err).To(HaveOccurred())
+		})
+	}
+}
+
+// Somebody removes the head, its finalizer included, while a run has the state.
+func TestAHeadThatVanishesIsMadeAgain(t *testing.T) {
+	names := tfstate.SecretNames("w-abc")
+	for name, size := range map[string]int{"whole": 0, "divided": 1} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			namespace := env.Namespace(t)
+			head := tfstate.NewSecret(namespace, "w-abc", nil)
+			g.Expect(env.Client.Create(ctx, head)).To(Succeed())
+			store := storeIn(t, restricted(t, namespace, []string{"get", "update", "patch", "create"}, names), namespace)
+			g.Expect(store.save(ctx, stateOf(1, size))).To(Succeed())
+
+			head = store.secret.DeepCopy()
+			head.Finalizers = nil
+			g.Expect(env.Client.Update(ctx, head)).To(Succeed())
+			g.Expect(env.Client.Delete(ctx, head)).To(Succeed())
+			state := stateOf(2, size)
+			g.Expect(store.save(ctx, state)).To(Succeed())
+			again := storeIn(t, store.client, namespace)
+			g.Expect(again.state).To(Equal(state))
+			g.Expect(again.secret.Finalizers).To(Equal([]string{tfstate.Finalizer}))
+			g.Expect(again.secret.Labels).To(Equal(store.secret.Labels))
 		})
 	}
 }

@@ -160,9 +160,22 @@ func (s *stateStore) nextHead() *corev1.Secret {
 
 // put writes the head, if nobody else has.
 func (s *stateStore) put(ctx context.Context, head *corev1.Secret) error {
-	if head.ResourceVersion == "" {
-		return s.client.Create(ctx, head)
+	if head.ResourceVersion != "" {
+		return s.client.Update(ctx, head)
 	}
+	err := s.client.Create(ctx, head)
+	if !apierrors.IsForbidden(err) {
+		return err
+	}
+	// The head has vanished, and we may make Secrets by server-side apply only.
+	made, err := s.ensure(ctx, head.Name, head.Labels, head.Finalizers...)
+	if err != nil {
+		return err
+	}
+	if len(made.Data) > 0 {
+		return apierrors.NewAlreadyExists(corev1.Resource("secrets"), head.Name)
+	}
+	head.ResourceVersion = made.ResourceVersion
 	return s.client.Update(ctx, head)
 }
 
