@@ -22,7 +22,9 @@ const (
 	showing        activity = "showing the plan"
 	applying       activity = "applying the plan"
 	readingOutputs activity = "reading the outputs"
-	readingState   activity = "reading the state from the template's backend"
+	// readingEncrypted is for a state that the module encrypts.
+	readingEncrypted activity = "reading the encrypted state"
+	readingState     activity = "reading the state from the template's backend"
 )
 
 // Summaries of OpenTofu's diagnostics that tell what is wrong. OpenTofu has no

@@ -113,6 +113,9 @@ func (r *run) finish(err error) {
 		err = saveErr
 	}
 	r.lookElsewhere(ctx)
+	if markErr := r.guard(func() error { return r.markEmpty(ctx) }); markErr != nil && err == nil {
+		err = markErr
+	}
 	if !errors.Is(err, errAwaitsApproval) {
 		if storeErr := r.guard(func() error { return r.storeOutputs(ctx, err == nil) }); storeErr != nil && err == nil {
 			err = storeErr
@@ -122,7 +125,8 @@ func (r *run) finish(err error) {
 		r.server.close()
 	}
 	if r.store != nil {
-		r.result.StateEmpty, _ = tfstate.Empty(r.store.state)
+		empty, unreadable := tfstate.Empty(r.store.state)
+		r.result.StateEmpty = empty || unreadable != nil && tfstate.MarkedEmpty(r.store.secret, r.store.state)
 	}
 	r.releaseLock(ctx)
 	r.conclude(err)

@@ -127,6 +127,7 @@ func (s *stateStore) write(ctx context.Context, state []byte) error {
 		tfstate.SetLastVersion(head, version)
 	}
 	tfstate.SetElsewhere(head, "")
+	tfstate.UnmarkEmpty(head)
 	parts, err := tfstate.Encode(head, state, tfstate.NextGroup(s.secret))
 	if err != nil {
 		return err

@@ -16,6 +16,9 @@ const (
 	// and the run that replaced it.
 	serialKey   = "infrastructure.cluster.x-k8s.io/state-serial"
 	replacedKey = "infrastructure.cluster.x-k8s.io/replaced-by"
+	// emptyKey is the annotation of the state's Secret that holds the version of a
+	// state which is known to record no infrastructure.
+	emptyKey = "infrastructure.cluster.x-k8s.io/empty-state"
 	// restoredKey is the annotation of the state's Secret that holds the run that
 	// restored a version last.
 	restoredKey = "infrastructure.cluster.x-k8s.io/restored-by"
@@ -63,6 +66,8 @@ type Version struct {
 	Serial uint64 `json:"serial"`
 }
 
+func (v Version) String() string { return fmt.Sprintf("%s/%d", v.Lineage, v.Serial) }
+
 // VersionOf reads the version of a state, encrypted or not.
 func VersionOf(state []byte) (Version, error) {
 	var v Version
@@ -71,6 +76,23 @@ func VersionOf(state []byte) (Version, error) {
 	}
 	return v, nil
 }
+
+// MarkEmpty notes in a head that its state records no infrastructure, which cannot
+// be seen from an encrypted one (Empty).
+func MarkEmpty(head *corev1.Secret, state []byte) {
+	if v, err := VersionOf(state); err == nil {
+		annotate(head, emptyKey, v.String())
+	}
+}
+
+// MarkedEmpty tells whether a head says that of just this state.
+func MarkedEmpty(head *corev1.Secret, state []byte) bool {
+	v, err := VersionOf(state)
+	return err == nil && head.Annotations[emptyKey] == v.String()
+}
+
+// UnmarkEmpty takes that back: the state is about to be another one.
+func UnmarkEmpty(head *corev1.Secret) { delete(head.Annotations, emptyKey) }
 
 // NextVersion is the number under which the state in a head is kept when it is
 // replaced.

@@ -13,6 +13,7 @@ import (
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
 	"github.com/captproject/capt/internal/runner"
+	"github.com/captproject/capt/internal/tfstate"
 )
 
 func TestNothingIsGoneAtOnce(t *testing.T) {
@@ -185,12 +186,26 @@ func TestWhatIsDestroyedIsForgotten(t *testing.T) {
 	}
 }
 
+// The module encrypts it: a run has to say that nothing is left.
 func TestAStateThatCannotBeReadIsNotEmpty(t *testing.T) {
 	w := newWorld(t)
-	w.keepState(`{"version":4,"encrypted_data":"x"`)
-	_, err := w.engine.Destroy(t.Context(), w.workspace, nil)
-	w.Expect(err).To(MatchError(ContainSubstring("the state is not the JSON expected")))
-	w.Expect(w.secrets()).To(Equal([]string{w.stateName()}))
+	const state = `{"serial":7,"lineage":"l","encrypted_data":"x"}`
+	w.keepState(state)
+	w.Expect(w.destroy("A")).To(Equal(running("w-1", destroying)))
+	w.succeed("w-1")
+	w.Expect(w.destroy("A").State).To(Equal(engine.Failed), "nobody has said so")
+	mark := func(state string) {
+		head := w.secret("")
+		w.get(w.stateName(), head)
+		tfstate.MarkEmpty(head, []byte(state))
+		w.Expect(env.Client.Update(t.Context(), head)).To(Succeed())
+	}
+	mark(`{"serial":6,"lineage":"l"}`)
+	w.Expect(w.destroy("A").State).To(Equal(engine.Failed), "it was said of another state")
+	mark(state)
+	w.Expect(w.destroy("A").State).To(Equal(engine.Running))
+	w.Expect(w.destroy("A").State).To(Equal(engine.Gone))
+	w.Expect(w.secrets()).To(BeEmpty())
 }
 
 func TestReportsGoAndWhatOnlyHasTheirNameStays(t *testing.T) {

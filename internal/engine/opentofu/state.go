@@ -32,7 +32,11 @@ func (e *Engine) stateEmpty(ctx context.Context, workspace *infrav1.WorkspaceTem
 		return false, missing, err
 	}
 	empty, err := tfstate.Empty(state)
-	return empty, nil, err
+	if err != nil {
+		// The module encrypts it. A destroy tells whether it has left nothing.
+		empty = tfstate.MarkedEmpty(head, state)
+	}
+	return empty, nil, nil
 }
 
 // stateMissing is the failure of a workspace whose outputs come from a state that
