@@ -189,6 +189,13 @@ func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if latest := last(runs); latest != nil && !latest.Ended() {
 		return observe(decision{action: await}, latest, runs), nil
 	}
+	dying, err := e.dyingState(ctx, workspace)
+	switch {
+	case err != nil:
+		return engine.Observation{}, err
+	case dying != nil:
+		return failedWith(dying, last(runs), runs), nil
+	}
 	return e.forget(ctx, workspace, runs, e.releaseState)
 }
 

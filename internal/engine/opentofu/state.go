@@ -94,6 +94,40 @@ func (e *Engine) releaseState(ctx context.Context, workspace *infrav1.WorkspaceT
 	return nil
 }
 
+// ReasonStateBeingDeleted is the reason when infrastructure is to be let go, but
+// somebody has deleted a Secret of its state: only our finalizer keeps it. It
+// cannot be undeleted; a person has to save it, and to remove the finalizer.
+const ReasonStateBeingDeleted = "StateBeingDeleted"
+
+// dyingState is the failure of a workspace whose state would be lost if it were let
+// go; nil if it is not.
+func (e *Engine) dyingState(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (*engine.Failure, error) {
+	if empty, _, err := e.stateEmpty(ctx, workspace); err != nil || empty {
+		return nil, err
+	}
+	secrets, err := e.stateSecrets(ctx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range secrets {
+		secret, err := e.lookAt(ctx, workspace, name)
+		if err != nil {
+			return nil, err
+		}
+		if secret == nil || secret.DeletionTimestamp.IsZero() || !controllerutil.ContainsFinalizer(secret, tfstate.Finalizer) {
+			continue
+		}
+		return &engine.Failure{
+			Reason: ReasonStateBeingDeleted,
+			Message: fmt.Sprintf("Secret %s was deleted, and the state of infrastructure that is to be kept goes with its finalizer; save it (tofu state pull), then remove the finalizer %s",
+				name, tfstate.Finalizer),
+			// Secrets of states are not watched.
+			RetryAfter: firstRetry,
+		}, nil
+	}
+	return nil, nil
+}
+
 // stateSecrets are the names of the Secrets that there are of a state and its
 // versions: the state's own last, because it says where the others are.
 func (e *Engine) stateSecrets(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) ([]string, error) {

@@ -68,14 +68,47 @@ func TestAllOfAStateIsDeleted(t *testing.T) {
 func TestAStateThatIsLetGoCanBeDeletedByAPerson(t *testing.T) {
 	w := newWorld(t)
 	w.keepState(oneResource)
+	part := tfstate.PartNames(w.stateName(), tfstate.GroupA)[0]
+	w.keepPart(part)
+	w.Expect(w.release().State).To(Equal(engine.Gone))
+	w.delete(w.secret(part))
 	w.delete(w.secret(w.stateName()))
-	w.Expect(w.has(w.stateName(), &corev1.Secret{})).To(BeTrue(), "not before")
-	w.keepPart(tfstate.PartNames(w.stateName(), tfstate.GroupA)[0])
+	w.Expect(w.secrets()).To(BeEmpty())
+}
 
-	_, err := w.engine.Release(t.Context(), w.workspace)
-	w.Expect(err).NotTo(HaveOccurred())
-	w.Expect(w.secrets()).To(Equal([]string{tfstate.PartNames(w.stateName(), tfstate.GroupA)[0]}))
-	w.delete(w.secret(tfstate.PartNames(w.stateName(), tfstate.GroupA)[0]))
+// Nobody would notice that it is gone.
+func TestAStateThatIsBeingDeletedIsNotLetGo(t *testing.T) {
+	for name, deleted := range map[string]func(*world) string{
+		"the state": (*world).stateName,
+		"a part":    func(w *world) string { return tfstate.PartNames(w.stateName(), tfstate.GroupA)[0] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.keepState(oneResource)
+			w.keepPart(tfstate.PartNames(w.stateName(), tfstate.GroupA)[0])
+			secret := w.secret(deleted(w))
+			w.delete(secret)
+			observation := w.release()
+			w.Expect(observation.Failure).NotTo(BeNil())
+			w.Expect(observation.Failure.Reason).To(Equal(ReasonStateBeingDeleted))
+			w.Expect(observation.Failure.Message).To(ContainSubstring("Secret " + secret.Name))
+			w.Expect(observation.Failure.RetryAfter).To(Equal(30 * time.Second))
+			w.Expect(w.has(secret.Name, &corev1.Secret{})).To(BeTrue())
+
+			// A person has seen to it.
+			w.get(secret.Name, secret)
+			secret.Finalizers = nil
+			w.Expect(env.Client.Update(t.Context(), secret)).To(Succeed())
+			w.Expect(w.release().State).To(Equal(engine.Gone))
+		})
+	}
+}
+
+func TestAnEmptyStateThatIsBeingDeletedIsLetGo(t *testing.T) {
+	w := newWorld(t)
+	w.keepState(noResource)
+	w.delete(w.secret(w.stateName()))
+	w.Expect(w.release().State).To(Equal(engine.Gone))
 	w.Expect(w.secrets()).To(BeEmpty())
 }
 
