@@ -102,9 +102,6 @@ const ReasonStateBeingDeleted = "StateBeingDeleted"
 // dyingState is the failure of a workspace whose state would be lost if it were let
 // go; nil if it is not.
 func (e *Engine) dyingState(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (*engine.Failure, error) {
-	if empty, _, err := e.stateEmpty(ctx, workspace); err != nil || empty {
-		return nil, err
-	}
 	secrets, err := e.stateSecrets(ctx, workspace)
 	if err != nil {
 		return nil, err
@@ -117,6 +114,9 @@ func (e *Engine) dyingState(ctx context.Context, workspace *infrav1.WorkspaceTem
 		if secret == nil || secret.DeletionTimestamp.IsZero() || !controllerutil.ContainsFinalizer(secret, tfstate.Finalizer) {
 			continue
 		}
+		if e.keepsNothing(ctx, workspace) {
+			return nil, nil
+		}
 		return &engine.Failure{
 			Reason: ReasonStateBeingDeleted,
 			Message: fmt.Sprintf("Secret %s was deleted, and the state of infrastructure that is to be kept goes with its finalizer; save it (tofu state pull), then remove the finalizer %s",
@@ -126,6 +126,18 @@ func (e *Engine) dyingState(ctx context.Context, workspace *infrav1.WorkspaceTem
 		}, nil
 	}
 	return nil, nil
+}
+
+// keepsNothing tells whether nothing is lost with the state that we keep: it is
+// empty, or another backend has it. One that cannot be read may hold anything.
+func (e *Engine) keepsNothing(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) bool {
+	name := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
+	head, state, err := runner.ReadState(ctx, e.Live, client.ObjectKey{Namespace: workspace.Namespace, Name: name})
+	if err != nil {
+		return false
+	}
+	empty, err := tfstate.Empty(state)
+	return err == nil && empty || tfstate.ElsewhereOf(head) != "" || tfstate.MarkedEmpty(head, state)
 }
 
 // stateSecrets are the names of the Secrets that there are of a state and its

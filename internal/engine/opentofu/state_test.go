@@ -104,12 +104,23 @@ func TestAStateThatIsBeingDeletedIsNotLetGo(t *testing.T) {
 	}
 }
 
-func TestAnEmptyStateThatIsBeingDeletedIsLetGo(t *testing.T) {
-	w := newWorld(t)
-	w.keepState(noResource)
-	w.delete(w.secret(w.stateName()))
-	w.Expect(w.release().State).To(Equal(engine.Gone))
-	w.Expect(w.secrets()).To(BeEmpty())
+func TestWhatIsDeletedAndHoldsNoStateIsLetGo(t *testing.T) {
+	for name, keep := range map[string]func(*world){
+		"an empty state": func(w *world) { w.keepState(noResource) },
+		"a state in another backend": func(w *world) {
+			secret := tfstate.NewSecret(w.workspace.Namespace, tfstate.Suffix(w.workspace.Namespace, "w"), nil)
+			tfstate.SetElsewhere(secret, tfstate.ElsewhereKept)
+			w.create(secret)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			keep(w)
+			w.delete(w.secret(w.stateName()))
+			w.Expect(w.release().State).To(Equal(engine.Gone))
+			w.Expect(w.secrets()).To(BeEmpty())
+		})
+	}
 }
 
 func TestAStateThatAnotherBackendKeeps(t *testing.T) {
