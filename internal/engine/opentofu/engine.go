@@ -49,13 +49,7 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 		return engine.Observation{}, err
 	}
 	latest, request := last(runs), workspace.ApplyRequest()
-	next := decision{action: nothing}
-	switch {
-	case in != nil:
-		next = decideApply(target{in.Digest, request}, applied, latest, newTerms(workspace, latest), e.Now()).unless(workspace.Spec.Suspend)
-	case latest != nil && !latest.Ended():
-		next.action = await
-	}
+	next := e.next(workspace, in, applied, latest)
 	if next.action == start {
 		taken, err := e.notOurs(ctx, workspace)
 		if err != nil {
@@ -79,6 +73,18 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	case engine.Gone, engine.Suspended:
 	}
 	return observation, nil
+}
+
+// next says what a workspace needs. Without inputs nothing is begun.
+func (e *Engine) next(workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, applied target, latest *infrav1.WorkspaceRun) decision {
+	switch {
+	case in != nil:
+		wanted := target{in.Digest, workspace.ApplyRequest()}
+		return decideApply(wanted, applied, latest, newTerms(workspace, latest), e.Now()).unless(workspace.Spec.Suspend)
+	case latest != nil && !latest.Ended():
+		return decision{action: await}
+	}
+	return decision{action: nothing}
 }
 
 // publish says with an observation where the outputs are, if there are any.
