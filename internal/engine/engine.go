@@ -29,6 +29,12 @@ type Engine interface {
 	// lost or do not work any more, and may be nil.
 	Destroy(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *Inputs) (Observation, error)
 
+	// PrepareMove tells whether the workspace can be moved to another management
+	// cluster: nothing is under way, and all that is kept for it is in the API
+	// server. What its objects are to take along is in them then. It is asked only
+	// while nothing can be begun.
+	PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, error)
+
 	// Release asks for everything that is kept for the workspace to be gone,
 	// except the infrastructure and its state.
 	Release(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (Observation, error)

@@ -106,7 +106,7 @@ func (r *run) setElsewhere(ctx context.Context, is tfstate.Elsewhere) error {
 
 func (r *run) putElsewhere(ctx context.Context, head *corev1.Secret, is tfstate.Elsewhere) error {
 	tfstate.SetElsewhere(head, is)
-	tfstate.Protect(head)
+	tfstate.Protect(head, r.labels)
 	if err := r.store.put(ctx, head); err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (w *workspace) setInputs(in inputs.Inputs) string {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: w.Namespace, Name: w.InputsSecret, OwnerReferences: []metav1.OwnerReference{owner},
-			Labels: map[string]string{infrav1.WorkspaceLabel: "w", "cluster.x-k8s.io/cluster-name": "c", "other": "x"},
+			Labels: map[string]string{infrav1.WorkspaceLabel: "w", "cluster.x-k8s.io/cluster-name": "c", "clusterctl.cluster.x-k8s.io/move": "", "other": "x"},
 		},
 		Data: map[string][]byte{inputs.SecretKey: encoded},
 	}

@@ -56,7 +56,7 @@ func (s *stateStore) fence(ctx context.Context) error {
 func (s *stateStore) putParts(ctx context.Context, parts []tfstate.Part, finalizers ...string) error {
 	secrets := make([]*corev1.Secret, len(parts))
 	for i, part := range parts {
-		secret, err := s.ensure(ctx, part.Name, tfstate.PartLabels(s.labels), finalizers...)
+		secret, err := s.ensure(ctx, part.Name, s.labels, finalizers...)
 		if err != nil {
 			return err
 		}

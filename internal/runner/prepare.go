@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -51,7 +52,7 @@ func (r *run) readInputs(ctx context.Context) error {
 	r.redactor.add(r.inputs.Secrets...)
 	r.owners = secret.OwnerReferences
 	r.labels = map[string]string{}
-	for _, name := range []string{infrav1.WorkspaceLabel, clusterv1.ClusterNameLabel} {
+	for _, name := range []string{infrav1.WorkspaceLabel, clusterv1.ClusterNameLabel, clusterctlv1.ClusterctlMoveLabel} {
 		if value, ok := secret.Labels[name]; ok {
 			r.labels[name] = value
 		}

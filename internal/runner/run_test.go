@@ -61,13 +61,11 @@ func TestApplyAgainAndDestroy(t *testing.T) {
 	w.Expect(outputs.Data[OutputsKey]).To(MatchJSON(`{"out":{"sensitive":false,"type":"string","value":"hello"}}`))
 	w.Expect(outputs.Annotations).To(HaveKeyWithValue(infrav1.InputsDigestAnnotation, digest))
 	w.Expect(outputs.OwnerReferences).To(Equal([]metav1.OwnerReference{owner}))
-	wanted := map[string]string{infrav1.WorkspaceLabel: "w", "cluster.x-k8s.io/cluster-name": "c"}
+	wanted := map[string]string{infrav1.WorkspaceLabel: "w", "cluster.x-k8s.io/cluster-name": "c", "clusterctl.cluster.x-k8s.io/move": ""}
 	w.Expect(outputs.Labels).To(Equal(wanted))
 
 	state := w.secret(tfstate.SecretName(w.suffix()))
-	movable := tfstate.Labels(w.suffix(), wanted)
-	movable["clusterctl.cluster.x-k8s.io/move"] = ""
-	w.Expect(state.Labels).To(Equal(movable))
+	w.Expect(state.Labels).To(Equal(tfstate.Labels(w.suffix(), wanted)))
 	w.Expect(state.Finalizers).To(Equal([]string{tfstate.Finalizer}))
 	w.Expect(state.OwnerReferences).To(BeEmpty(), "a state must not go with its owner")
 	w.Expect(w.holder()).To(BeEmpty())

@@ -155,7 +155,7 @@ func (s *stateStore) nextHead() *corev1.Secret {
 		return tfstate.NewSecret(s.namespace, s.suffix, s.labels)
 	}
 	head := s.secret.DeepCopy()
-	tfstate.Protect(head)
+	tfstate.Protect(head, s.labels)
 	return head
 }
 

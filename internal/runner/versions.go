@@ -28,7 +28,7 @@ func (s *stateStore) keepVersion(ctx context.Context) (int, error) {
 // putVersion writes the state as a version: its parts, then their list.
 func (s *stateStore) putVersion(ctx context.Context, version int) error {
 	name := tfstate.VersionName(s.suffix, version)
-	secret, err := s.ensure(ctx, name, tfstate.PartLabels(s.labels))
+	secret, err := s.ensure(ctx, name, s.labels)
 	if err != nil {
 		return err
 	}

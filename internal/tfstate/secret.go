@@ -25,9 +25,6 @@ const (
 	defaultWorkspace = "default"
 )
 
-// moveLabel has clusterctl move an object that no Cluster owns.
-const moveLabel = "clusterctl.cluster.x-k8s.io/move"
-
 // partSize is what one Secret holds, in bytes.
 const partSize = corev1.MaxSecretSize
 
@@ -67,32 +64,23 @@ func Labels(suffix string, more map[string]string) map[string]string {
 	return labels
 }
 
-// PartLabels are the labels of the Secrets of parts and versions. They lack those
-// of OpenTofu, which is to take them for nothing.
-func PartLabels(more map[string]string) map[string]string {
-	labels := map[string]string{moveLabel: ""}
-	maps.Copy(labels, more)
-	return labels
-}
-
 // NewSecret is the Secret of a state that has not been kept before, without
 // the state.
 func NewSecret(namespace, suffix string, labels map[string]string) *corev1.Secret {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: SecretName(suffix), Labels: Labels(suffix, labels),
 	}}
-	Protect(secret)
+	Protect(secret, nil)
 	return secret
 }
 
 // Protect makes the Secret of a state hard to lose: it cannot be deleted as if
-// it were nothing, and goes along when clusterctl moves its namespace's objects
-// to another cluster.
-func Protect(secret *corev1.Secret) {
+// it were nothing, and has the given labels, too, by which it is found and moved.
+func Protect(secret *corev1.Secret, labels map[string]string) {
 	if secret.Labels == nil {
 		secret.Labels = map[string]string{}
 	}
-	secret.Labels[moveLabel] = ""
+	maps.Copy(secret.Labels, labels)
 	// Nobody may add one to an object that is being deleted.
 	if secret.DeletionTimestamp.IsZero() && !slices.Contains(secret.Finalizers, Finalizer) {
 		secret.Finalizers = append(secret.Finalizers, Finalizer)

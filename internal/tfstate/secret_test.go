@@ -18,7 +18,7 @@ func TestSecretAsOpenTofuWritesIt(t *testing.T) {
 	g.Expect(s.Name).To(Equal("tfstate-default-x-abc"))
 	g.Expect(s.Labels).To(Equal(map[string]string{
 		"tfstate": "true", "tfstateSecretSuffix": "x-abc", "tfstateWorkspace": "default",
-		"app.kubernetes.io/managed-by": "terraform", "mine": "yes", "clusterctl.cluster.x-k8s.io/move": "",
+		"app.kubernetes.io/managed-by": "terraform", "mine": "yes",
 	}))
 	g.Expect(s.Finalizers).To(Equal([]string{Finalizer}))
 	g.Expect(s.Annotations).To(Equal(map[string]string{"encoding": "gzip"}))
@@ -43,11 +43,12 @@ func TestDecodeOfOddSecrets(t *testing.T) {
 func TestProtectTwice(t *testing.T) {
 	g := NewWithT(t)
 	s := &corev1.Secret{}
-	Protect(s)
-	Protect(s)
+	Protect(s, nil)
+	Protect(s, map[string]string{"mine": "yes"})
 	g.Expect(s.Finalizers).To(Equal([]string{Finalizer}))
+	g.Expect(s.Labels).To(Equal(map[string]string{"mine": "yes"}))
 	deleted := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{}}}
 	*deleted.DeletionTimestamp = metav1.Now()
-	Protect(deleted)
+	Protect(deleted, nil)
 	g.Expect(deleted.Finalizers).To(BeEmpty(), "the API server would refuse it")
 }

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
 	"sigs.k8s.io/cluster-api/util/conditions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -78,6 +79,8 @@ func create(ctx context.Context, c client.Client, owner client.Object, name, clu
 		Namespace: owner.GetNamespace(),
 		Name:      name,
 		Labels:    map[string]string{clusterv1.ClusterNameLabel: cluster},
+		// Its controller takes that away while clusterctl may move it.
+		Annotations: map[string]string{clusterctlv1.BlockMoveAnnotation: ""},
 	}}
 	mutate(&apply.Spec)
 	if err := controllerutil.SetControllerReference(owner, apply, c.Scheme()); err != nil {

@@ -21,6 +21,11 @@ const (
 	// that is missing, or another one, is refused.
 	StateLineageAnnotation = "infrastructure.cluster.x-k8s.io/state-lineage"
 
+	// StateKeptAnnotation on a WorkspaceTemplateApply says that there was a state of
+	// its infrastructure. As long as it is there, nothing is made anew when state
+	// and outputs are both missing: they were left behind by a move or a restore.
+	StateKeptAnnotation = "infrastructure.cluster.x-k8s.io/state-kept"
+
 	// RestoreStateAnnotation on the Secret of a workspace's state asks the next
 	// run to go back to an earlier version of the state before it plans. Its
 	// value is the number of the version.

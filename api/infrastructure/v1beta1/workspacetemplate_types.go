@@ -368,6 +368,7 @@ type File struct {
 // +kubebuilder:resource:path=workspacetemplates,shortName=wt,scope=Namespaced,categories={cluster-api,capt}
 // +kubebuilder:storageversion
 // +kubebuilder:metadata:labels="cluster.x-k8s.io/v1beta2=v1beta1"
+// +kubebuilder:metadata:labels="clusterctl.cluster.x-k8s.io/move="
 // +kubebuilder:printcolumn:name="Source",type="string",JSONPath=".spec.template.spec.forProvider.source",description="Where the module comes from"
 // +kubebuilder:printcolumn:name="Version",type="string",JSONPath=".spec.template.metadata.version",description="Version of the template"
 // +kubebuilder:printcolumn:name="Description",type="string",JSONPath=".spec.template.metadata.description",description="What the template makes"

@@ -16,6 +16,7 @@ import (
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/contract"
 	"github.com/captproject/capt/internal/phase"
+	"github.com/captproject/capt/internal/workspace"
 )
 
 // Reconciler reconciles CAPTClusters.
@@ -50,6 +51,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if annotations.IsExternallyManaged(infra) {
+		return ctrl.Result{}, nil
+	}
+	if workspace.MovedAway(infra) {
 		return ctrl.Result{}, nil
 	}
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, infra, infrav1.ClusterFinalizer); err != nil || added {

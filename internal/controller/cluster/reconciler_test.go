@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
@@ -201,6 +202,20 @@ func TestWhatOthersManageIsLeftAlone(t *testing.T) {
 	w.reconcile()
 	w.Expect(w.infra().Finalizers).To(BeEmpty())
 	w.Expect(w.infra().Status).To(BeZero())
+}
+
+func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	infra := w.infra()
+	infra.Annotations = map[string]string{clusterctlv1.DeleteForMoveAnnotation: ""}
+	w.update(infra)
+	w.Expect(env.Client.Delete(t.Context(), infra)).To(Succeed())
+	w.reconcile()
+	w.Expect(w.infra().Finalizers).NotTo(BeEmpty(), "clusterctl removes it")
+	apply := &infrav1.WorkspaceTemplateApply{}
+	w.get("i-infrastructure", apply)
+	w.Expect(apply.DeletionTimestamp).To(BeNil())
 }
 
 func TestNothingIsWrittenAtRest(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 	"github.com/captproject/capt/internal/kubeconfig"
 	"github.com/captproject/capt/internal/phase"
 	"github.com/captproject/capt/internal/workload"
+	"github.com/captproject/capt/internal/workspace"
 )
 
 // Reconciler reconciles CAPTControlPlanes.
@@ -98,6 +99,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if err := r.Client.Get(ctx, req.NamespacedName, plane); err != nil {
 		r.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if workspace.MovedAway(plane) {
+		return ctrl.Result{}, nil
 	}
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, plane, controlplanev1.ControlPlaneFinalizer); err != nil || added {
 		return ctrl.Result{}, err

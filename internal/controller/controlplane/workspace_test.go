@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -125,6 +126,18 @@ func TestWhatIsPausedIsLeftAlone(t *testing.T) {
 	w.reconcile()
 	w.Expect(w.condition("Paused")).To(Equal("True Paused"))
 	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
+}
+
+func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {
+	w := newPublished(t)
+	plane := w.plane()
+	plane.Annotations = map[string]string{clusterctlv1.DeleteForMoveAnnotation: ""}
+	w.update(plane)
+	w.delete(plane)
+	w.Expect(w.reconcile()).To(BeZero())
+	w.Expect(w.plane().Finalizers).NotTo(BeEmpty(), "clusterctl removes it")
+	w.Expect(w.apply().DeletionTimestamp).To(BeNil())
+	w.Expect(w.secret("c-kubeconfig")).NotTo(BeNil())
 }
 
 func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {

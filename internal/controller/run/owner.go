@@ -90,7 +90,7 @@ func (r *Reconciler) recordNotBegun(ctx context.Context, s *scope) phase.Outcome
 	status := &s.run.Status
 	switch {
 	case s.moved:
-		return r.recordLoss(ctx, s.run, "it was moved here from another management cluster, where it ended")
+		return r.recordLoss(ctx, s.run, "it was moved here from another management cluster, where it ended, and has not brought its status along")
 	case !s.workspaceGone:
 		status.CompletionTime = r.now()
 		return recordCancel(s.run, "the run was cancelled before it began")

@@ -3,7 +3,9 @@ package run
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -163,4 +165,29 @@ func TestARunThatWasMovedHereIsOver(t *testing.T) {
 	w.queue("here", infrav1.OperationApply)
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("here")).To(HavePrefix("Running"))
+}
+
+func TestARunThatWasMovedHereHasItsStatusAgain(t *testing.T) {
+	for name, tt := range map[string]struct{ status, condition string }{
+		"a success":               {`"phase":"Succeeded"`, "True Succeeded"},
+		"a success with a remark": {`"phase":"Succeeded","reason":"StateNearLimit","message":"m"`, "True StateNearLimit"},
+		"a failure":               {`"phase":"Failed","reason":"Broken","message":"m","failureKind":"Configuration"`, "False Broken"},
+		"a plan":                  {`"phase":"AwaitingApproval","plan":{"digest":"` + strings.Repeat("d", 64) + `"}`, "False AwaitingApproval"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			run := w.run()
+			run.Annotations = map[string]string{
+				"infrastructure.cluster.x-k8s.io/made-for":     "the UID there",
+				"infrastructure.cluster.x-k8s.io/moved-status": `{"startTime":"2026-01-02T11:00:00Z","completionTime":"2026-01-02T11:01:00Z",` + tt.status + `}`,
+			}
+			w.Expect(env.Client.Update(t.Context(), run)).To(Succeed())
+			w.reconcile()
+			w.Expect(w.executor.ensured).To(BeZero())
+			w.expectSucceeded(tt.condition)
+			status := w.run().Status
+			w.Expect(status.CompletionTime.UTC()).To(Equal(noon.Add(-59 * time.Minute)))
+			w.Expect(w.run().Ended()).To(BeTrue())
+		})
+	}
 }

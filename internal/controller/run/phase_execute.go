@@ -47,6 +47,10 @@ const (
 func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	status := &s.run.Status
 	notBegun := s.mustNotBegin()
+	if moved := opentofu.MovedStatus(s.run); notBegun && s.moved && moved != nil {
+		s.run.Status = *moved
+		return outcome(s.run)
+	}
 	execution, err := r.Executor.Ensure(ctx, s.toStart(r.now()))
 	if err != nil {
 		r.queue.giveWay(s.run)
@@ -109,17 +113,24 @@ func (r *Reconciler) recordResult(ctx context.Context, run *infrav1.WorkspaceRun
 	}
 	status.ReportSecretName = result.ReportSecret
 	status.Phase, status.Reason, status.Message, status.FailureKind = result.Phase, result.Reason, result.Message, result.Kind
-	switch {
-	case result.Phase == infrav1.RunSucceeded && result.Reason != "":
-		return phase.Note(result.Reason, result.Message)
-	case result.Phase == infrav1.RunSucceeded:
-		return phase.Done()
-	case result.Phase == infrav1.RunAwaitingApproval:
-		return phase.Wait(ReasonAwaitingApproval, "the plan has to be approved in the WorkspaceTemplateApply; another run carries it out", 0)
-	case cancelled(run) && result.Reason == runner.ReasonInterrupted:
+	if cancelled(run) && result.Reason == runner.ReasonInterrupted {
 		return recordCancel(run, result.Message)
 	}
-	return phase.Block(result.Reason, errors.New(result.Message))
+	return outcome(run)
+}
+
+// outcome is that of a run which has ended.
+func outcome(run *infrav1.WorkspaceRun) phase.Outcome {
+	status := &run.Status
+	switch {
+	case status.Phase == infrav1.RunSucceeded && status.Reason != "":
+		return phase.Note(status.Reason, status.Message)
+	case status.Phase == infrav1.RunSucceeded:
+		return phase.Done()
+	case status.Phase == infrav1.RunAwaitingApproval:
+		return phase.Wait(ReasonAwaitingApproval, "the plan has to be approved in the WorkspaceTemplateApply; another run carries it out", 0)
+	}
+	return phase.Block(status.Reason, errors.New(status.Message))
 }
 
 // recordCancel records that a run was ended by spec.cancel.

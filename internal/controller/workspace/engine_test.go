@@ -12,6 +12,8 @@ import (
 type fakeEngine struct {
 	// observation is the answer to everything.
 	observation engine.Observation
+	// movable is what PrepareMove answers.
+	movable bool
 	// nextErr is the answer to the next question only.
 	nextErr error
 	// asked are the questions: apply, destroy, release.
@@ -39,6 +41,10 @@ func (f *fakeEngine) Release(context.Context, *infrav1.WorkspaceTemplateApply) (
 
 func (f *fakeEngine) SecretNames(workspace *infrav1.WorkspaceTemplateApply) []string {
 	return []string{workspace.Name + "-outputs", workspace.Name + "-reports"}
+}
+
+func (f *fakeEngine) PrepareMove(context.Context, *infrav1.WorkspaceTemplateApply) (bool, error) {
+	return f.movable, nil
 }
 
 func (f *fakeEngine) answer(question string, in *engine.Inputs) (engine.Observation, error) {

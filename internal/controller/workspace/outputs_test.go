@@ -135,7 +135,7 @@ func TestAWorkspaceIsPausedWithItsCluster(t *testing.T) {
 
 	cluster.Spec.Paused = nil
 	w.update(cluster)
-	for range 2 {
+	for range 2 { // that it is not paused any more is written
 		w.reconcile()
 	}
 	w.Expect(w.engine.questions()).To(Equal([]string{"apply"}))

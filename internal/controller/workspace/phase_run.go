@@ -128,6 +128,7 @@ func (s *scope) record(observation engine.Observation) {
 	}
 	if observation.OutputsSecret != "" {
 		status.OutputsSecretName = observation.OutputsSecret
+		metav1.SetMetaDataAnnotation(&s.workspace.ObjectMeta, infrav1.StateKeptAnnotation, "")
 	}
 	if observation.Plan != nil {
 		status.Plan = *observation.Plan

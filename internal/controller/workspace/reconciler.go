@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/cluster-api/util"
 	"sigs.k8s.io/cluster-api/util/finalizers"
 	"sigs.k8s.io/cluster-api/util/patch"
-	"sigs.k8s.io/cluster-api/util/paused"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
 	"github.com/captproject/capt/internal/phase"
+	shared "github.com/captproject/capt/internal/workspace"
 )
 
 // Finalizer keeps a WorkspaceTemplateApply until its infrastructure is gone.
@@ -62,15 +60,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 		r.references.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if shared.MovedAway(workspace) {
+		return ctrl.Result{}, nil
+	}
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, workspace, Finalizer); err != nil || added {
 		return ctrl.Result{}, err
 	}
-	// There is one if the workspace carries the name of a Cluster that exists.
-	cluster, err := util.GetClusterFromMetadata(ctx, r.Client, workspace.ObjectMeta)
-	if err != nil && !errors.Is(err, util.ErrNoCluster) && !apierrors.IsNotFound(err) {
-		return ctrl.Result{}, err
-	}
-	if isPaused, requeue, err := paused.EnsurePausedCondition(ctx, r.Client, cluster, workspace); err != nil || isPaused || requeue {
+	if isPaused, err := r.isPaused(ctx, workspace); err != nil || isPaused {
 		return ctrl.Result{}, err
 	}
 	helper, err := patch.NewHelper(workspace, r.Client)

@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -51,12 +52,12 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	latest, request := last(runs), workspace.ApplyRequest()
 	next := e.next(workspace, in, applied, latest)
 	if next.action == start {
-		taken, err := e.notOurs(ctx, workspace)
+		obstacle, err := e.obstacle(ctx, workspace, applied)
 		if err != nil {
 			return engine.Observation{}, err
 		}
-		if taken != nil {
-			return applied.publish(failedWith(taken, latest, runs), workspace), nil
+		if obstacle != nil {
+			return applied.publish(failedWith(obstacle, latest, runs), workspace), nil
 		}
 		if latest, err = e.apply(ctx, workspace, *in, applied.digest, runs, next.attempt); err != nil {
 			return engine.Observation{}, err
@@ -270,6 +271,9 @@ func owned(workspace *infrav1.WorkspaceTemplateApply, name string) metav1.Object
 	labels := workspaceLabels(workspace)
 	if cluster, ok := workspace.Labels[clusterv1.ClusterNameLabel]; ok {
 		labels[clusterv1.ClusterNameLabel] = cluster
+	}
+	if goesAlong(workspace) {
+		labels[clusterctlv1.ClusterctlMoveLabel] = ""
 	}
 	return metav1.ObjectMeta{
 		Namespace:       workspace.Namespace,

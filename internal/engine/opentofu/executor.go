@@ -35,17 +35,6 @@ type Executor interface {
 	Sources() []source.Source
 }
 
-// workspaceAnnotation on a run has the UID that its workspace had when the run was
-// made.
-const workspaceAnnotation = "infrastructure.cluster.x-k8s.io/made-for"
-
-// MadeElsewhere tells whether a run was made in another management cluster:
-// clusterctl move gives its workspace, and its owner reference, another UID.
-func MadeElsewhere(run *infrav1.WorkspaceRun, workspace *infrav1.WorkspaceTemplateApply) bool {
-	uid, known := run.Annotations[workspaceAnnotation]
-	return known && uid != string(workspace.UID)
-}
-
 // ProcessPlace begins the place (Execution.Where) of a run that is a process beside
 // a manager. Only a manager on that machine can tell how it stands, and no other
 // executor may take its word for it.

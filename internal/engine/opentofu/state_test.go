@@ -48,7 +48,7 @@ func TestAMissingStateIsNotTakenForAnEmptyOne(t *testing.T) {
 // keepPart has a part or version of the state be there.
 func (w *world) keepPart(name string) {
 	secret := w.secret(name)
-	secret.Labels = tfstate.PartLabels(map[string]string{infrav1.WorkspaceLabel: "w"})
+	secret.Labels = map[string]string{infrav1.WorkspaceLabel: "w"}
 	secret.Finalizers = []string{tfstate.Finalizer}
 	secret.Data = map[string][]byte{tfstate.PartKey: []byte("x")}
 	w.create(secret)

@@ -1,0 +1,212 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/dev/environment"
+	"github.com/captproject/capt/hack/tools/toolbox"
+	"github.com/captproject/capt/internal/tfstate"
+)
+
+// slowPart is a part of a module that is made anew with each turn, and goes on
+// until somebody lets it.
+const slowPart = `
+variable "turn" {
+  type = string
+}
+
+resource "terraform_data" "slow" {
+  triggers_replace = var.turn
+
+  provisioner "local-exec" {
+    command     = "echo made >> $dir/made; while ! test -e $dir/go-${var.turn}; do sleep 0.1; done"
+    environment = { dir = "DIR" }
+  }
+}
+`
+
+// install does to the CRDs what clusterctl init does: clusterctl moves only what it
+// has installed.
+func install(s *sandbox, c client.Client) {
+	s.Helper()
+	crds := &apiextensionsv1.CustomResourceDefinitionList{}
+	s.Expect(c.List(s.ctx, crds)).To(Succeed())
+	for i := range crds.Items {
+		crd := &crds.Items[i]
+		before := crd.DeepCopy()
+		metav1.SetMetaDataLabel(&crd.ObjectMeta, clusterctlv1.ClusterctlLabel, "")
+		s.Expect(c.Patch(s.ctx, crd, client.MergeFrom(before))).To(Succeed())
+	}
+}
+
+// another starts a second management cluster for a test.
+func (s *sandbox) anotherManagement() *environment.Environment {
+	s.Helper()
+	logs, err := os.MkdirTemp("", "capt-e2e-target-")
+	s.Expect(err).NotTo(HaveOccurred())
+	target, err := environment.Start(s.ctx, environment.Options{Programs: &env.Programs, LogDir: logs})
+	s.Expect(err).NotTo(HaveOccurred())
+	s.Cleanup(func() {
+		if s.Failed() {
+			s.Expect(target.KeepLogs()).To(Succeed())
+			s.Log("logs of the target: " + logs)
+		}
+		s.Expect(target.Stop()).To(Succeed())
+	})
+	return target
+}
+
+// move begins to move the namespace, and returns what gives its end.
+func (s *sandbox) move(target *environment.Environment) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		envMutex.Lock()
+		defer envMutex.Unlock()
+		_, err := env.Run(s.ctx, toolbox.Clusterctl, "move", "-n", s.ns, "--to-kubeconfig", target.Kubeconfig)
+		ended <- err
+	}()
+	return ended
+}
+
+// lines are how often the slow part was made.
+func (s *sandbox) made() int {
+	content, err := os.ReadFile(filepath.Join(s.dir, "made"))
+	s.Expect(err).NotTo(HaveOccurred())
+	return strings.Count(string(content), "made")
+}
+
+func (s *sandbox) let(turn string) {
+	s.Helper()
+	s.Expect(os.WriteFile(filepath.Join(s.dir, "go-"+turn), nil, 0o600)).To(Succeed())
+}
+
+func TestAClusterIsMovedWhileARunIsActive(t *testing.T) {
+	s := newSandbox(t)
+	target := s.anotherManagement()
+	install(s, env.Client)
+	install(s, target.Client)
+	p := s.cheapParts()
+	p.module().Module = cheapModule + strings.ReplaceAll(slowPart, "DIR", s.dir) + provisioned(s.dir, "true", "touch $dir/destroyed")
+	p.plane.Spec.Variables = map[string]string{"turn": "1"}
+	s.let("1")
+	s.start(p)
+	s.awaitReady(p)
+	// What a template refers to is the user's, who says that it is to be moved.
+	credential := s.secret(credentialName)
+	s.change(credential, func() { credential.Labels[clusterctlv1.ClusterctlMoveLabel] = "" })
+	standalone := s.standalone()
+	s.eventually(func(g Gomega) {
+		s.get(g, clusterName, p.cluster)
+		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterControlPlaneInitializedCondition, metav1.ConditionTrue, ""))
+	})
+
+	s.change(p.plane, func() { p.plane.Spec.Variables["turn"] = "2" })
+	s.eventually(func(Gomega) { s.WithT.Expect(s.made()).To(Equal(2)) })
+	ended := s.move(target)
+	s.eventually(func(g Gomega) {
+		s.get(g, clusterName, p.cluster)
+		g.Expect(p.cluster.Spec.Paused).To(HaveValue(BeTrue()))
+	})
+	s.Consistently(ended, 2*time.Second).ShouldNot(Receive(), "the run goes on")
+	s.let("2")
+	s.WithT.Eventually(ended, patience).Should(Receive(BeNil()))
+
+	there := s.in(t)
+	there.expectArrived(target, p)
+	s.expectNothingOf(p, standalone)
+	there.expectDestroyed(target, p)
+}
+
+// standalone makes a workspace that belongs to no Cluster, and waits for it.
+func (s *sandbox) standalone() *infrav1.WorkspaceTemplateApply {
+	s.Helper()
+	standalone := &infrav1.WorkspaceTemplateApply{ObjectMeta: metav1.ObjectMeta{Name: "standalone"}}
+	standalone.Spec.TemplateRef.Name = templateName
+	standalone.Spec.Variables = map[string]string{"cluster_name": "none", "turn": "1"}
+	s.create(standalone)
+	s.eventually(func(g Gomega) {
+		s.get(g, standalone.Name, standalone)
+		g.Expect(standalone).To(hasCondition(infrav1.ReadyCondition, metav1.ConditionTrue, ""))
+	})
+	return standalone
+}
+
+// expectArrived asserts that all is at the target as it was, and that nothing was
+// run there.
+func (s *sandbox) expectArrived(target *environment.Environment, p *parts) {
+	s.Helper()
+	get := func(g Gomega, name string, into client.Object) {
+		g.ExpectWithOffset(1, target.Client.Get(s.ctx, client.ObjectKey{Namespace: s.ns, Name: name}, into)).To(Succeed(), name)
+	}
+	s.eventually(func(g Gomega) {
+		get(g, planeName, p.plane)
+		g.Expect(p.plane).To(hasCondition(controlplanev1.AvailableCondition, metav1.ConditionTrue, ""))
+		get(g, clusterName, p.cluster)
+		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterAvailableCondition, metav1.ConditionTrue, ""))
+	})
+	apply := &infrav1.WorkspaceTemplateApply{}
+	get(s.WithT, p.workspaceName(), apply)
+	s.Expect(apply).To(hasCondition(infrav1.ReadyCondition, metav1.ConditionTrue, ""))
+	runs := &infrav1.WorkspaceRunList{}
+	s.Expect(target.Client.List(s.ctx, runs, client.InNamespace(s.ns))).To(Succeed())
+	s.Expect(runs.Items).To(HaveLen(2), "the first reconcile runs nothing")
+	for _, run := range runs.Items {
+		s.Expect(run.Status.Phase).To(Equal(infrav1.RunSucceeded), run.Name)
+		s.Expect(run.Status.Plan).NotTo(BeZero(), run.Name)
+	}
+	s.Expect(s.made()).To(Equal(3), "two turns, and the standalone one")
+	state := &corev1.Secret{}
+	get(s.WithT, tfstate.SecretName(tfstate.Suffix(s.ns, p.workspaceName())), state)
+	s.Expect(state.Finalizers).To(ContainElement(tfstate.Finalizer))
+	published := &corev1.Secret{}
+	get(s.WithT, clusterName+"-kubeconfig", published)
+	s.Expect(metav1.IsControlledBy(published, p.plane)).To(BeTrue())
+}
+
+// expectNothingOf asserts that the source has only what belongs to no Cluster, whole.
+func (s *sandbox) expectNothingOf(p *parts, standalone *infrav1.WorkspaceTemplateApply) {
+	s.Helper()
+	for _, list := range []client.ObjectList{
+		&clusterv1.ClusterList{}, &infrav1.CAPTClusterList{}, &controlplanev1.CAPTControlPlaneList{},
+	} {
+		s.list(list)
+		s.Expect(list).To(HaveField("Items", BeEmpty()))
+	}
+	s.Expect(s.runNames()).To(Equal([]string{standalone.Name + "-1"}))
+	secrets := &corev1.SecretList{}
+	s.list(secrets)
+	for _, secret := range secrets.Items {
+		s.Expect(secret.Name).NotTo(ContainSubstring(p.workspaceName()))
+	}
+	s.secret(tfstate.SecretName(tfstate.Suffix(s.ns, standalone.Name)))
+	s.Expect(filepath.Join(s.dir, "destroyed")).NotTo(BeAnExistingFile())
+}
+
+// expectDestroyed deletes the Cluster at the target, and sees it destroyed.
+func (s *sandbox) expectDestroyed(target *environment.Environment, p *parts) {
+	s.Helper()
+	s.Expect(target.Client.Delete(s.ctx, p.cluster)).To(Succeed())
+	s.eventually(func(g Gomega) {
+		g.Expect(target.Client.Get(s.ctx, client.ObjectKeyFromObject(p.cluster), p.cluster)).To(MatchError(ContainSubstring("not found")))
+	})
+	s.Expect(filepath.Join(s.dir, "destroyed")).To(BeAnExistingFile())
+	secrets := &corev1.SecretList{}
+	s.Expect(target.Client.List(s.ctx, secrets, client.InNamespace(s.ns))).To(Succeed())
+	for _, secret := range secrets.Items {
+		s.Expect(secret.Name).To(Equal(credentialName), "nothing of ours is left")
+	}
+}
