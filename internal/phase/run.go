@@ -9,7 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/cluster-api/util/conditions"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,11 +21,6 @@ import (
 // NotReached is the reason of a condition whose phases have not run yet,
 // because an earlier phase is not done.
 const NotReached = "NotReached"
-
-// conflictDelay is how long to wait for the cache after a write met an object, or
-// a version of one, that the cache has not seen. That is ordinary, and no failure
-// to show.
-const conflictDelay = 100 * time.Millisecond
 
 // Object is what phases run on.
 type Object interface {
@@ -53,15 +50,21 @@ type Reporter struct {
 	// The object itself knows that too, but not one from a cache that has not
 	// seen our last write yet.
 	told *lru.Cache
+	// conflicts counts, for each object, those in a row.
+	conflicts workqueue.TypedRateLimiter[types.UID]
 }
 
 // toldConditions is how many conditions a Reporter remembers: one that is
 // forgotten may be told twice.
 const toldConditions = 10000
 
-// NewReporter returns a Reporter that tells no transition twice.
+// NewReporter returns a Reporter that tells no transition twice, and has more and
+// more time pass between conflicts.
 func NewReporter(controller string, recorder events.EventRecorder) Reporter {
-	return Reporter{Controller: controller, Recorder: recorder, told: lru.New(toldConditions)}
+	return Reporter{
+		Controller: controller, Recorder: recorder, told: lru.New(toldConditions),
+		conflicts: newConflicts(),
+	}
 }
 
 // Run carries out the phases in order, stops at the first that is not done
@@ -83,7 +86,7 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 	for i, p := range phases {
 		outcome := observed(ctx, reporter.Controller, p, scope)
 		if apierrors.IsConflict(outcome.err) || apierrors.IsAlreadyExists(outcome.err) {
-			return ctrl.Result{RequeueAfter: conflictDelay}, errors.Join(errs...)
+			return ctrl.Result{RequeueAfter: reporter.afterConflict(obj)}, errors.Join(errs...)
 		}
 		result.RequeueAfter = earliest(result.RequeueAfter, outcome.after)
 		if outcome.kind == failed && outcome.after == 0 {
@@ -107,6 +110,7 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 			reporter.report(obj, p.Name, p.Condition, outcome)
 		}
 	}
+	reporter.forgetConflicts(obj)
 	return result, errors.Join(errs...)
 }
 

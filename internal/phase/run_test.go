@@ -8,7 +8,9 @@ import (
 
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/cluster-api/util/conditions"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -122,6 +124,28 @@ func TestRun(t *testing.T) {
 			g.Expect(summary(obj)).To(Equal(tt.conditions))
 		})
 	}
+}
+
+func TestConflictsAreLookedAtAgainLaterEachTime(t *testing.T) {
+	g := NewWithT(t)
+	conflict := phase.Fail("Broken", apierrors.NewConflict(schema.GroupResource{Resource: "secrets"}, "x", errBroken))
+	counting := phase.NewReporter("test", events.NewFakeRecorder(10))
+	after := func(uid types.UID, outcome phase.Outcome) time.Duration {
+		var ran []string
+		obj := &infrav1.WorkspaceTemplateApply{ObjectMeta: metav1.ObjectMeta{UID: uid}}
+		result, err := phase.Run(t.Context(), counting, obj, &[]string{}, []phase.Phase[*[]string]{step(&ran, "a", "A", outcome)})
+		g.Expect(err).NotTo(HaveOccurred())
+		return result.RequeueAfter
+	}
+	g.Expect(after("x", conflict)).To(Equal(100 * time.Millisecond))
+	g.Expect(after("x", conflict)).To(Equal(200 * time.Millisecond))
+	g.Expect(after("y", conflict)).To(Equal(100*time.Millisecond), "of each object")
+	for range 20 {
+		after("x", conflict)
+	}
+	g.Expect(after("x", conflict)).To(Equal(time.Minute))
+	g.Expect(after("x", phase.Done())).To(BeZero())
+	g.Expect(after("x", conflict)).To(Equal(100*time.Millisecond), "in a row")
 }
 
 func TestWhatIsUndecidedKeepsWhatWasLastFound(t *testing.T) {
