@@ -36,7 +36,8 @@ type Engine interface {
 	PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, error)
 
 	// Release asks for everything that is kept for the workspace to be gone,
-	// except the infrastructure and its state.
+	// except the infrastructure and its state. A destruction that has not begun is
+	// called off; one that has is finished first.
 	Release(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (Observation, error)
 
 	// SecretNames are the names of the Secrets in which results are kept for the
@@ -80,6 +81,9 @@ type Observation struct {
 	Run string
 	// Operation of that run.
 	Operation infrav1.Operation
+	// NotBegun is why nothing is carried out although State is Running; "" if
+	// something is.
+	NotBegun string
 	// Refreshing is true when State is Running and the infrastructure is as it is
 	// wanted already: the run was asked for by an annotation.
 	Refreshing bool

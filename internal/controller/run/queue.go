@@ -15,12 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine/opentofu"
 	"github.com/captproject/capt/internal/phase"
 )
-
-// ReasonQueued means that as many runs as may be are under way. The end of one
-// wakes us.
-const ReasonQueued = "Queued"
 
 // Limits are how many runs are carried out at once; 0 is no limit.
 type Limits struct {
@@ -62,7 +59,7 @@ func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 		return phase.Done()
 	}
 	s.run.Status.Phase = infrav1.RunPending
-	return phase.Wait(ReasonQueued, queued(position), 0)
+	return phase.Wait(opentofu.ReasonQueued, queued(position), 0)
 }
 
 // giveWay lets others begin in the place of a run that could not be started. It

@@ -85,7 +85,11 @@ func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
 		return suspended("the destruction")
 	case engine.Running, engine.UpToDate, engine.AwaitingApproval:
 	}
-	return phase.Wait(ReasonDestroying, underWay(observation), 0)
+	message := underWay(observation)
+	if s.retained() && observation.Operation == infrav1.OperationDestroy && observation.NotBegun == "" {
+		message += "; it had begun before the infrastructure was to be retained, and is not cut short"
+	}
+	return phase.Wait(ReasonDestroying, message, 0)
 }
 
 func (r *Reconciler) remove(ctx context.Context, s *scope) (engine.Observation, error) {
@@ -139,6 +143,9 @@ func (s *scope) record(observation engine.Observation) {
 }
 
 func underWay(observation engine.Observation) string {
+	if observation.NotBegun != "" {
+		return fmt.Sprintf("run %s (%s) has not begun: %s", observation.Run, observation.Operation, observation.NotBegun)
+	}
 	return fmt.Sprintf("run %s (%s) is under way", observation.Run, observation.Operation)
 }
 

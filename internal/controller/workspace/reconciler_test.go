@@ -283,6 +283,21 @@ func TestInfrastructureThatIsKept(t *testing.T) {
 	}
 }
 
+func TestADestroyThatHasBegunIsNotCutShort(t *testing.T) {
+	w := newWorld(t, nil)
+	w.delete(w.workspace())
+	w.engine.observation = engine.Observation{State: engine.Running, Run: "w-2", Operation: infrav1.OperationDestroy, NotBegun: "Queued"}
+	w.reconcile()
+	w.Expect(w.message("Applied")).To(Equal("run w-2 (Destroy) has not begun: Queued"))
+	w.Expect(w.engine.questions()).To(Equal([]string{"destroy"}))
+
+	w.change(func(workspace *infrav1.WorkspaceTemplateApply) { workspace.Spec.RetainWorkspaceOnDelete = ptr.To(true) })
+	w.engine.observation.NotBegun = ""
+	w.reconcile()
+	w.Expect(w.message("Applied")).To(Equal("run w-2 (Destroy) is under way; it had begun before the infrastructure was to be retained, and is not cut short"))
+	w.Expect(w.engine.questions()).To(Equal([]string{"release"}))
+}
+
 func TestAPersonIsToldWhatToApprove(t *testing.T) {
 	w := newWorld(t, nil)
 	w.template(nil)

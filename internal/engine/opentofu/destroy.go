@@ -187,7 +187,7 @@ func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTempla
 		return engine.Observation{}, err
 	}
 	if latest := last(runs); latest != nil && !latest.Ended() {
-		return observe(decision{action: await}, latest, runs), nil
+		return observe(decision{action: await}, latest, runs), e.callOff(ctx, latest)
 	}
 	dying, err := e.dyingState(ctx, workspace)
 	switch {

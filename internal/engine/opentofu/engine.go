@@ -207,6 +207,7 @@ func observe(next decision, latest *infrav1.WorkspaceRun, runs []infrav1.Workspa
 	}
 	if latest != nil {
 		observation.Run, observation.Operation = latest.Name, latest.Spec.Operation
+		observation.NotBegun = notBegun(latest)
 	}
 	switch next.action {
 	case start, await:

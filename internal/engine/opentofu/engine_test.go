@@ -209,6 +209,56 @@ func TestReleaseKeepsTheState(t *testing.T) {
 	w.Expect(w.has(w.leaseName(), &coordinationv1.Lease{})).To(BeTrue())
 }
 
+func TestADestroyThatHasNotBegunIsCalledOff(t *testing.T) {
+	for name, begun := range map[string]bool{"it waits": false, "it has begun": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.apply("A")
+			w.succeed("w-1")
+			w.keepState(oneResource)
+			w.destroy("")
+			run := w.run("w-2")
+			run.Finalizers = []string{"example.com/the-controller-of-runs"}
+			w.Expect(env.Client.Update(t.Context(), run)).To(Succeed())
+			run.Status = infrav1.WorkspaceRunStatus{Phase: infrav1.RunPending, Runner: "Job w-2"}
+			if begun {
+				run.Status.StartTime = metav1.NewTime(w.now)
+			}
+			w.Expect(env.Client.Status().Update(t.Context(), run)).To(Succeed())
+			for range 2 {
+				w.Expect(w.release()).To(Equal(running("w-2", destroying)), "it is waited for")
+			}
+			w.Expect(w.run("w-2").DeletionTimestamp.IsZero()).To(Equal(begun))
+
+			run = w.run("w-2")
+			run.Finalizers = nil
+			w.Expect(env.Client.Update(t.Context(), run)).To(Succeed())
+			if begun {
+				w.succeed("w-2")
+			}
+			w.release()
+			w.Expect(w.release()).To(Equal(engine.Observation{State: engine.Gone}))
+		})
+	}
+}
+
+func TestARunThatHasNotBegunSaysWhy(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	for reason, want := range map[string]string{"NotStarted": "NotStarted: no room for jobs", ReasonQueued: ReasonQueued} {
+		run := w.run("w-1")
+		run.Status.Conditions = []metav1.Condition{{
+			Type: infrav1.SucceededCondition, Status: metav1.ConditionFalse, Reason: reason, Message: "no room for jobs", LastTransitionTime: metav1.NewTime(w.now),
+		}}
+		w.Expect(env.Client.Status().Update(t.Context(), run)).To(Succeed())
+		w.Expect(w.apply("A").NotBegun).To(Equal(want))
+	}
+	run := w.run("w-1")
+	run.Status.StartTime = metav1.NewTime(w.now)
+	w.Expect(env.Client.Status().Update(t.Context(), run)).To(Succeed())
+	w.Expect(w.apply("A").NotBegun).To(BeEmpty())
+}
+
 func TestAnApplyCanBeAskedForAgain(t *testing.T) {
 	w := newWorld(t)
 	w.apply("A")
