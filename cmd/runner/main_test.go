@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/hack/tools/toolbox"
 	"github.com/captproject/capt/internal/inputs"
 	"github.com/captproject/capt/internal/runner"
@@ -144,6 +145,13 @@ resource "terraform_data" "slow" {
 	g.Expect(runner.StateOnDisk(dir)).To(Equal([]string{errored}))
 	_, err := runner.ReadResult(dir)
 	g.Expect(err).To(MatchError(os.ErrNotExist))
+
+	// The first state of all: its lineage was never asked for.
+	g.Expect(program(t, args...).Run()).To(Succeed())
+	result, err := runner.ReadResult(dir)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(result.Phase).To(Equal(infrav1.RunSucceeded), result.Message)
+	g.Expect(*result.Plan.Add+*result.Plan.Replace).To(BeZero(), "it is made already")
 }
 
 func TestLockThatIsNone(t *testing.T) {

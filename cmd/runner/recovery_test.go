@@ -2,99 +2,27 @@ package main
 
 import (
 	"encoding/json"
-	"io"
-	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
-	"k8s.io/client-go/tools/clientcmd"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/runner"
+	"github.com/captproject/capt/test/line"
 )
-
-// line is the only way to the API server. It can be cut.
-type line struct {
-	mu       sync.Mutex
-	cut      bool
-	open     []net.Conn
-	upstream string
-}
-
-// newLine returns a line and the kubeconfig of somebody at its end.
-func newLine(t *testing.T) (*line, string) {
-	t.Helper()
-	g := NewWithT(t)
-	server, err := url.Parse(env.Config.Host)
-	g.Expect(err).NotTo(HaveOccurred())
-	l := &line{upstream: server.Host}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	g.Expect(err).NotTo(HaveOccurred())
-	t.Cleanup(func() { _ = listener.Close() })
-	go l.serve(listener)
-	config, err := clientcmd.Load(env.Kubeconfig)
-	g.Expect(err).NotTo(HaveOccurred())
-	for _, cluster := range config.Clusters {
-		cluster.Server = "https://" + listener.Addr().String()
-	}
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	g.Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
-	return l, path
-}
-
-func (l *line) serve(listener net.Listener) {
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		go l.carry(conn)
-	}
-}
-
-func (l *line) carry(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	server, err := net.Dial("tcp", l.upstream)
-	if err != nil {
-		return
-	}
-	defer func() { _ = server.Close() }()
-	l.mu.Lock()
-	if l.cut {
-		l.mu.Unlock()
-		return
-	}
-	l.open = append(l.open, conn, server)
-	l.mu.Unlock()
-	go func() { _, _ = io.Copy(server, conn); _ = server.Close() }()
-	_, _ = io.Copy(conn, server)
-}
-
-// set cuts the line, or mends it.
-func (l *line) set(cut bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cut = cut
-	for _, conn := range l.open {
-		_ = conn.Close()
-	}
-	l.open = nil
-}
 
 // scene is a run whose module stops in the middle of making its second thing.
 type scene struct {
 	*WithT
 	marks, dir string
 	args       []string
-	line       *line
+	line       *line.Line
 }
 
 func newScene(t *testing.T) *scene {
@@ -109,9 +37,14 @@ resource "terraform_data" "second" {
   provisioner "local-exec" { command = "cd `+s.marks+` && echo second >> made && touch started && until [ -e finish ]; do sleep 0.1; done" }
 }
 output "second" { value = terraform_data.second.id }`)
-	var kubeconfig string
-	s.line, kubeconfig = newLine(t)
-	s.args = append(s.args, "--kubeconfig="+kubeconfig)
+	var kubeconfig []byte
+	var err error
+	s.line, kubeconfig, err = line.New(env.Kubeconfig)
+	s.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { s.Expect(s.line.Close()).To(Succeed()) })
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	s.Expect(os.WriteFile(path, kubeconfig, 0o600)).To(Succeed())
+	s.args = append(s.args, "--kubeconfig="+path)
 	return s
 }
 
@@ -153,10 +86,10 @@ func (s *scene) expectAll(t *testing.T) {
 func TestTheAPIServerIsAwayDuringAnApply(t *testing.T) {
 	s := newScene(t)
 	cmd := s.start(t)
-	s.line.set(true)
+	s.line.Cut()
 	s.finish()
 	s.Eventually(s.log, time.Minute).Should(MatchRegexp(`(?s)will be tried again.*will be tried again.*will be tried again`))
-	s.line.set(false)
+	s.line.Mend()
 	s.Expect(cmd.Wait()).To(Succeed())
 	s.expectAll(t)
 }
@@ -166,7 +99,7 @@ func TestTheAPIServerIsAwayDuringAnApply(t *testing.T) {
 func TestARunnerIsKilledWhileTheAPIServerIsAway(t *testing.T) {
 	s := newScene(t)
 	cmd := s.start(t)
-	s.line.set(true)
+	s.line.Cut()
 	s.finish()
 	s.Eventually(s.log, time.Minute).Should(ContainSubstring("will be tried again"))
 	s.Expect(cmd.Process.Kill()).To(Succeed())
@@ -176,7 +109,7 @@ func TestARunnerIsKilledWhileTheAPIServerIsAway(t *testing.T) {
 		state, _ := os.ReadFile(errored)
 		return json.Valid(state)
 	}, time.Minute).Should(BeTrue(), "OpenTofu has written its state")
-	s.line.set(false)
+	s.line.Mend()
 	s.Expect(program(t, s.args...).Run()).To(Succeed())
 	s.expectAll(t)
 }
@@ -185,7 +118,7 @@ func TestARunnerIsKilledWhileTheAPIServerIsAway(t *testing.T) {
 func TestARunnerAndOpenTofuAreKilled(t *testing.T) {
 	s := newScene(t)
 	cmd := s.start(t)
-	s.line.set(true)
+	s.line.Cut()
 	s.finish()
 	unsaved := filepath.Join(s.dir, "unsaved.tfstate")
 	s.Eventually(unsaved, time.Minute).Should(BeAnExistingFile())
@@ -193,7 +126,7 @@ func TestARunnerAndOpenTofuAreKilled(t *testing.T) {
 	s.Expect(cmd.Process.Kill()).To(Succeed())
 	s.Expect(tofu.Kill()).To(Succeed())
 	s.Expect(cmd.Wait()).To(HaveOccurred())
-	s.line.set(false)
+	s.line.Mend()
 	s.Expect(program(t, s.args...).Run()).To(Succeed())
 	s.expectAll(t)
 }

@@ -26,7 +26,7 @@ func (r *run) recover(ctx context.Context) error {
 	if r.elsewhere() {
 		return fail(ReasonStateNotSaved, "the template's backend did not take the state; "+r.onDiskMessage(files))
 	}
-	state, err := newest(files)
+	state, err := newest(files, len(r.store.state) == 0)
 	if err == nil {
 		err = r.belongs(state)
 	}
@@ -50,14 +50,20 @@ func (r *run) recover(ctx context.Context) error {
 	return err
 }
 
-// newest is the latest of the states in files, which are of one lineage.
-func newest(files []string) ([]byte, error) {
+// newest is the latest of the states in files, which are of one lineage. If they
+// are the first of their workspace they may have none yet.
+func newest(files []string, first bool) ([]byte, error) {
 	var latest []byte
 	var version tfstate.Version
 	for _, file := range files {
 		state, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
+		}
+		if first {
+			if state, err = tfstate.WithLineage(state); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
 		}
 		v, err := tfstate.VersionOf(state)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/inputs"
+	"github.com/captproject/capt/internal/tfstate"
 )
 
 // The same run, started again, saves what it could not save and goes on: with
@@ -33,6 +34,25 @@ func TestAStateOnDiskIsSavedByTheSameRun(t *testing.T) {
 	w.Expect(w.holder()).To(BeEmpty())
 }
 
+// OpenTofu leaves its first state without a lineage when its runner is dead: it
+// has never been told that there is no state yet.
+func TestAFirstStateIsSavedWithoutALineage(t *testing.T) {
+	g := NewWithT(t)
+	b := newBackend(t)
+	r := &run{
+		Options: Options{Dir: t.TempDir(), Grace: time.Minute}, store: b.store, log: b.log,
+		redactor: newRedactor(), inputs: &inputs.Inputs{}, lock: &stateLock{resumed: true},
+	}
+	left := r.path(filepath.Join(workDir, erroredState))
+	g.Expect(os.MkdirAll(filepath.Dir(left), 0o700)).To(Succeed())
+	g.Expect(os.WriteFile(left, []byte(`{"version":4,"serial":1,"lineage":"","resources":[]}`), 0o600)).To(Succeed())
+	g.Expect(r.recover(t.Context())).To(Succeed())
+	g.Expect(StateOnDisk(r.Dir)).To(BeEmpty())
+	version, err := tfstate.VersionOf(b.store.state)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(version.Lineage).NotTo(BeEmpty())
+}
+
 // In doubt, nothing is overwritten and nothing removed.
 func TestAStateOnDiskThatIsNotProvenToBelong(t *testing.T) {
 	const stored = `{"version":4,"serial":5,"lineage":"l","resources":[]}`
@@ -49,6 +69,7 @@ func TestAStateOnDiskThatIsNotProvenToBelong(t *testing.T) {
 		"an older one":              {[]string{`{"serial":4,"lineage":"l"}`}, true, "has serial 4"},
 		"another of the same age":   {[]string{`{"serial":5,"lineage":"l","resources":[1]}`}, true, "has serial 5"},
 		"two that are not related":  {[]string{`{"serial":6,"lineage":"l"}`, `{"serial":7,"lineage":"m"}`}, true, "different lineages"},
+		"one without a lineage":     {[]string{`{"serial":6,"lineage":""}`}, true, "it is no state"},
 		"cut off by a disk so full": {[]string{`{"serial":6,"lineage":"l`}, true, "it is no state"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -93,6 +94,23 @@ func MarkedEmpty(head *corev1.Secret, state []byte) bool {
 
 // UnmarkEmpty takes that back: the state is about to be another one.
 func UnmarkEmpty(head *corev1.Secret) { delete(head.Annotations, emptyKey) }
+
+// WithLineage is the first state of a workspace as it is to be kept. OpenTofu gives
+// it a lineage when the backend has answered that there is none yet; one that it
+// has left because the backend never answered has none. It gets one that is the
+// same each time. All else stays as it is.
+func WithLineage(state []byte) ([]byte, error) {
+	var fields map[string]json.RawMessage
+	err := json.Unmarshal(state, &fields)
+	if _, is := fields["serial"]; err != nil || !is {
+		return nil, fmt.Errorf("it is no state (%d bytes)", len(state))
+	}
+	if lineage, has := fields["lineage"]; has && string(lineage) != `""` {
+		return state, nil
+	}
+	fields["lineage"] = json.RawMessage(strconv.Quote(uuid.NewSHA1(uuid.NameSpaceOID, state).String()))
+	return json.Marshal(fields)
+}
 
 // NextVersion is the number under which the state in a head is kept when it is
 // replaced.

@@ -29,6 +29,24 @@ func TestVersionOf(t *testing.T) {
 	}
 }
 
+func TestAFirstStateGetsALineage(t *testing.T) {
+	g := NewWithT(t)
+	const known = `{"version":4,"serial":7,"lineage":"l"}`
+	g.Expect(WithLineage([]byte(known))).To(BeEquivalentTo(known))
+	state, err := WithLineage([]byte(`{"version":4,"serial":1,"lineage":"","outputs":{"n":{"value":9007199254740993}}}`))
+	g.Expect(err).NotTo(HaveOccurred())
+	version, err := VersionOf(state)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(version.Serial).To(BeEquivalentTo(1))
+	g.Expect(version.Lineage).To(HaveLen(36))
+	g.Expect(string(state)).To(ContainSubstring("9007199254740993"))
+	g.Expect(WithLineage([]byte(`{"version":4,"serial":1,"lineage":"","outputs":{"n":{"value":9007199254740993}}}`))).To(Equal(state), "each time")
+	for _, state := range []string{"", "{", "{}", `{"serial":7`} {
+		_, err := WithLineage([]byte(state))
+		g.Expect(err).To(HaveOccurred())
+	}
+}
+
 func TestDescribeVersion(t *testing.T) {
 	g := NewWithT(t)
 	s := NewSecret("ns", "x", nil)
