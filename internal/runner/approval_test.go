@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -244,7 +245,8 @@ func TestReportsOfTheLastRunsAreKept(t *testing.T) {
 func TestALogThatIsTooLong(t *testing.T) {
 	g := NewWithT(t)
 	path := filepath.Join(t.TempDir(), "log")
-	log, err := openLog(path, nil, func(text string) string { return text })
+	var also bytes.Buffer
+	log, err := openLog(path, &also, func(text string) string { return text })
 	g.Expect(err).NotTo(HaveOccurred())
 	defer log.close()
 	for range 3 * maxLog / 1000 {
@@ -254,6 +256,7 @@ func TestALogThatIsTooLong(t *testing.T) {
 	info, err := os.Stat(path)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(info.Size()).To(BeNumerically("~", maxLog, 2000))
+	g.Expect(also.Len()).To(BeEquivalentTo(info.Size()), "no more than that anywhere")
 	tail := string(log.tail())
 	g.Expect(len(tail)).To(BeNumerically("<=", maxLogTail))
 	g.Expect(tail).To(HaveSuffix("the end\n"))

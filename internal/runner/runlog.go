@@ -15,8 +15,9 @@ import (
 const (
 	// maxLogged is the longest detail of one diagnostic in the log, in bytes.
 	maxLogged = 4 << 10
-	// maxLog is about how much the file takes, in bytes: a module that talks
-	// without end must not fill the disk. The end is remembered in any case.
+	// maxLog is about how much the file takes, in bytes, and whoever reads along,
+	// which is a file too: a module that talks without end must not fill the disk.
+	// The end is remembered in any case.
 	maxLog = 8 << 20
 )
 
@@ -49,9 +50,6 @@ func (l *runLog) printf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	line := fmt.Appendf(nil, "%s %s\n", time.Now().UTC().Format(time.RFC3339), text)
-	if l.also != nil {
-		_, _ = l.also.Write(line)
-	}
 	if l.end = append(l.end, line...); len(l.end) > 2*maxLogTail {
 		l.end = slices.Clone(lastBytes(l.end, maxLogTail))
 	}
@@ -62,6 +60,9 @@ func (l *runLog) printf(format string, args ...any) {
 		line = append(line, "(the rest is not kept here)\n"...)
 	}
 	_, _ = l.file.Write(line)
+	if l.also != nil {
+		_, _ = l.also.Write(line)
+	}
 }
 
 // tail is the end of the log.

@@ -19,9 +19,14 @@ const keptFor = time.Hour
 
 // Release is described by opentofu.Executor. It reads from the cache, because it
 // is asked of every run that there is when the manager starts; what the cache
-// does not hold yet asks again when it comes.
+// does not hold yet asks again when it comes. For a run that is about to go that
+// would be too late: nobody would ask for its pod any more.
 func (e *Executor) Release(ctx context.Context, run *infrav1.WorkspaceRun) error {
-	pods, err := e.pods(ctx, e.Client, run)
+	var reader client.Reader = e.Client
+	if !run.DeletionTimestamp.IsZero() {
+		reader = e.Live
+	}
+	pods, err := e.pods(ctx, reader, run)
 	if err != nil {
 		return err
 	}
