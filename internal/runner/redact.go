@@ -29,6 +29,9 @@ var (
 	token = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*`)
 	// userInfo is what a module's address may log in with.
 	userInfo = regexp.MustCompile(`://[^/@\s"]+@`)
+	// query is a parameter of an address. Those that say which version of a module
+	// is wanted are no secrets.
+	query = regexp.MustCompile(`([?&]([A-Za-z0-9_.~-]+)=)[^&\s"']+`)
 )
 
 // redactor takes secrets out of texts. It may be used by several goroutines.
@@ -76,7 +79,19 @@ func (r *redactor) clean(text string) string {
 	text = replacer.Replace(text)
 	text = privateKey.ReplaceAllString(text, redacted)
 	text = token.ReplaceAllString(text, redacted)
+	text = query.ReplaceAllStringFunc(text, cleanParameter)
 	return userInfo.ReplaceAllString(text, "://"+redacted+"@")
+}
+
+// publicParameters are those of a module's address that are no secrets.
+var publicParameters = []string{"ref", "depth", "version", "archive", "checksum"}
+
+func cleanParameter(text string) string {
+	parts := query.FindStringSubmatch(text)
+	if slices.Contains(publicParameters, parts[2]) {
+		return text
+	}
+	return parts[1] + redacted
 }
 
 // formsOf are the texts as which a value may show up.

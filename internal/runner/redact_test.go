@@ -27,7 +27,9 @@ func TestRedactor(t *testing.T) {
 		{"an unknown key, escaped", "x " + strings.ReplaceAll(key, "\n", `\n`) + " x", "x [redacted] x"},
 		{"an unknown key, cut off", "x -----BEGIN RSA PRIVATE KEY-----\nMIIE", "x [redacted]"},
 		{"a certificate is public", "-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----"},
-		{"who fetches a module", `from "git::https://me:pass@example.com/m?x=a@b"`, `from "git::https://[redacted]@example.com/m?x=a@b"`},
+		{"who fetches a module", `from "git::https://me:pass@example.com/m?ref=v1"`, `from "git::https://[redacted]@example.com/m?ref=v1"`},
+		{"a parameter of an address", `"https://example.com/m.zip?archive=zip&token=abc&ref=v1"`, `"https://example.com/m.zip?archive=zip&token=[redacted]&ref=v1"`},
+		{"no address", `a = b ? c : d && e == "f"`, `a = b ? c : d && e == "f"`},
 		{"an unknown token", "Bearer eyJhbGciOi.eyJzdWIiOi.c2ln_-x", "Bearer [redacted]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
