@@ -19,6 +19,9 @@ type fakeExecutor struct {
 	// interruptErr is the answer to Interrupt.
 	interruptErr error
 
+	// started is the answer to Started.
+	started bool
+
 	ensured, interrupted, released int
 	// last is the run that was last asked about.
 	last *infrav1.WorkspaceRun
@@ -30,6 +33,10 @@ func (f *fakeExecutor) Ensure(_ context.Context, run *infrav1.WorkspaceRun) (ope
 	f.ensured++
 	f.last = run
 	return f.execution, f.err()
+}
+
+func (f *fakeExecutor) Started(context.Context, *infrav1.WorkspaceRun) (bool, error) {
+	return f.started, f.err()
 }
 
 func (f *fakeExecutor) Interrupt(context.Context, *infrav1.WorkspaceRun) error {

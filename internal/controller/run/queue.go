@@ -39,27 +39,47 @@ type queue struct {
 }
 
 // takeTurn has a run wait until it may begin. One that has is not held up, nor one
-// that was deleted, which does not begin any more.
+// that was deleted, which does not begin any more. A manager that was killed may
+// have started a run without noting it.
 func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 	if s.run.Begun() || s.mustNotBegin() {
 		return phase.Done()
 	}
-	r.queue.mu.Lock()
-	defer r.queue.mu.Unlock()
-	runs, err := r.unended(ctx)
+	position, err := r.place(ctx, s.run)
 	if err != nil {
 		return phase.Fail(ReasonNotStarted, err)
 	}
-	position := r.Limits.positions(runs)[s.run.UID]
 	if position == 0 {
-		if r.queue.begun == nil {
-			r.queue.begun = map[types.UID]bool{}
-		}
-		r.queue.begun[s.run.UID] = true
+		return phase.Done()
+	}
+	started, err := r.Executor.Started(ctx, s.run)
+	if err != nil {
+		return phase.Fail(ReasonNotStarted, err)
+	}
+	if started {
 		return phase.Done()
 	}
 	s.run.Status.Phase = infrav1.RunPending
 	return phase.Wait(opentofu.ReasonQueued, queued(position), 0)
+}
+
+// place is the position of a run in the queue; 0 means that it begins now, and
+// counts from now on.
+func (r *Reconciler) place(ctx context.Context, run *infrav1.WorkspaceRun) (int, error) {
+	r.queue.mu.Lock()
+	defer r.queue.mu.Unlock()
+	runs, err := r.unended(ctx)
+	if err != nil {
+		return 0, err
+	}
+	position := r.Limits.positions(runs)[run.UID]
+	if position == 0 {
+		if r.queue.begun == nil {
+			r.queue.begun = map[types.UID]bool{}
+		}
+		r.queue.begun[run.UID] = true
+	}
+	return position, nil
 }
 
 // giveWay lets others begin in the place of a run that could not be started. It

@@ -132,6 +132,17 @@ func TestARunThatIsPendingDoesNotWaitAgain(t *testing.T) {
 	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
 }
 
+// A manager was killed after it had started a run, and before it could say so.
+func TestARunThatWasStartedDoesNotWait(t *testing.T) {
+	w := newWorld(t)
+	w.reconciler.Limits = Limits{PerNamespace: 1}
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
+	w.queue("started", infrav1.OperationApply)
+	w.executor.started = true
+	w.Expect(w.look("started")).To(HavePrefix("Running"))
+}
+
 func TestADeletedRunDoesNotWait(t *testing.T) {
 	w := newWorld(t)
 	w.reconciler.Limits = Limits{PerNamespace: 1}

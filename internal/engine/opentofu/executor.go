@@ -22,6 +22,9 @@ type Executor interface {
 	// dead: started again, it saves it.
 	Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (Execution, error)
 
+	// Started tells whether Ensure has started a run, or was about to.
+	Started(ctx context.Context, run *infrav1.WorkspaceRun) (bool, error)
+
 	// Interrupt asks the runner of a run to stop, if it has one: a plan ends at
 	// once, an apply when OpenTofu can leave what it is doing. It does not wait,
 	// and may be repeated.

@@ -77,7 +77,19 @@ func (e *Executor) Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (opent
 	case !run.DeletionTimestamp.IsZero():
 		return opentofu.Execution{State: opentofu.ExecutionLost, Message: "it was deleted before it was started"}, nil
 	}
-	return e.start(ctx, run)
+	execution, err := e.start(ctx, run)
+	if apierrors.IsForbidden(err) {
+		// A quota, a policy, a namespace that is going away. Another run is made
+		// from what is wanted by then.
+		return notStarted(err.Error()), nil
+	}
+	return execution, err
+}
+
+// Started is described by opentofu.Executor.
+func (e *Executor) Started(ctx context.Context, run *infrav1.WorkspaceRun) (bool, error) {
+	job, err := e.job(ctx, run)
+	return job != nil, err
 }
 
 // job returns the Job of a run, nil if there is none.

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -294,6 +296,55 @@ func TestARunThatIsDeletedBeforeItStarts(t *testing.T) {
 	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionPending), "the Job controller may just be making a pod")
 	w.suspendedByKubernetes()
 	w.Expect(w.ensure().Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, expectNotStarted(waitsForPod))))
+}
+
+// What a cache has not seen is released before the run is forgotten.
+func TestThePodOfADeletedRunIsReleasedAtOnce(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.ensure()
+	pod := w.pod("a")
+	w.schedule(pod)
+	w.report(pod, corev1.PodFailed, terminated(1, "Error", ""))
+	w.executor.Client = &blind{w.executor.Client}
+	w.release()
+	w.get(pod.Name, pod)
+	w.Expect(pod.Finalizers).To(ContainElement(podFinalizer), "it asks again when the cache sees it")
+	w.run.DeletionTimestamp = ptr.To(metav1.Now())
+	w.release()
+	w.get(pod.Name, pod)
+	w.Expect(pod.Finalizers).NotTo(ContainElement(podFinalizer))
+}
+
+// blind is a client whose cache holds nothing to list.
+type blind struct{ client.Client }
+
+func (*blind) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
+
+func TestAJobThatAQuotaForbids(t *testing.T) {
+	w := newWorld(t, module, nil)
+	w.create(&corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "none"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/jobs.batch": resource.MustParse("0")}},
+	})
+	quota := &corev1.ResourceQuota{}
+	w.get("none", quota)
+	quota.Status = corev1.ResourceQuotaStatus{
+		Hard: quota.Spec.Hard, Used: corev1.ResourceList{"count/jobs.batch": resource.MustParse("0")},
+	}
+	w.Expect(env.Client.Status().Update(t.Context(), quota)).To(Succeed())
+	probe := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "probe"}, Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{
+		Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "a", Image: "a"}}},
+	}}}
+	w.Eventually(func() bool {
+		return apierrors.IsForbidden(env.Client.Create(t.Context(), probe.DeepCopy(), client.DryRunAll))
+	}).Should(BeTrue(), "the quota counts")
+	w.Expect(w.ensure().Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, gstruct.Fields{
+		"Reason": Equal(ReasonPodNotStarted), "Kind": Equal(infrav1.FailureTransient), "Message": ContainSubstring("exceeded quota: none"),
+	})))
+	w.Expect(w.executor.Started(t.Context(), w.run)).To(BeFalse())
+	w.Expect(env.Client.Delete(t.Context(), quota)).To(Succeed())
+	w.Eventually(func() opentofu.ExecutionState { return w.ensure().State }).Should(Equal(opentofu.ExecutionPending))
+	w.Expect(w.executor.Started(t.Context(), w.run)).To(BeTrue())
 }
 
 func TestAPodWithoutANodeIsDeadWhenItIsDeleted(t *testing.T) {

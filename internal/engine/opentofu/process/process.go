@@ -131,6 +131,15 @@ func (e *Executor) Ensure(ctx context.Context, run *infrav1.WorkspaceRun) (opent
 	return e.withLock(ctx, run, dir, lock)
 }
 
+// Started is described by opentofu.Executor.
+func (e *Executor) Started(_ context.Context, run *infrav1.WorkspaceRun) (bool, error) {
+	_, err := os.Stat(filepath.Join(e.dir(run), startedFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // withLock goes on where no runner of the run is alive.
 func (e *Executor) withLock(ctx context.Context, run *infrav1.WorkspaceRun, dir string, lock *os.File) (opentofu.Execution, error) {
 	where := e.where(dir)
