@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
@@ -53,6 +54,9 @@ func (o *Options) runnerArgs() []string {
 // processArgs are arguments of runners that are processes beside the manager.
 func (o *Options) processArgs() []string {
 	args := append([]string{"--tofu=" + o.tofu}, o.runnerArgs()...)
+	if o.installation().Downloads() {
+		args = append(args, "--plugins="+filepath.Join(o.workDir, "plugins"))
+	}
 	if o.kubeconfig != "" {
 		args = append(args, "--kubeconfig="+o.kubeconfig)
 	}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/captproject/capt/internal/controller/run"
+	"github.com/captproject/capt/internal/tofu"
 )
 
 // Options are what the flags say. NewOptions makes them.
@@ -71,7 +72,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.limits.PerNamespace, "max-runs-per-namespace", o.limits.PerNamespace, "Runs of one namespace that are carried out at once; 0 is no limit.")
 	flags.StringVar((*string)(&o.executor), "executor", string(o.executor), "Who carries out runs: Job (a Kubernetes Job for each) or Process (child processes of the manager, with its rights: for development, and where there is one tenant).")
 	flags.StringVar(&o.runnerImage, "runner-image", o.runnerImage, "With Job: image of the runners. By default that of the pod that POD_NAME and POD_NAMESPACE say the manager is.")
-	flags.StringVar(&o.providerMirror, "provider-mirror", o.providerMirror, "Directory of unpacked provider plugins, with Job in the image of the runners; providers then come from nowhere else. By default they come from their registries.")
+	flags.StringVar(&o.providerMirror, "provider-mirror", o.providerMirror, "Directory of unpacked provider plugins, with Job in the pods of the runners, or https URL of a network mirror; providers then come from nowhere else. By default they come from their registries.")
 	flags.StringVar(&o.runner, "runner", o.runner, "With Process: path of capt-runner.")
 	flags.StringVar(&o.tofu, "tofu", o.tofu, "With Process: path of OpenTofu, or its name in PATH.")
 	flags.StringVar(&o.workDir, "work-dir", o.workDir, "With Process: directory for the runs that are under way. It must outlive the manager.")
@@ -94,7 +95,7 @@ func (o *Options) complete() error {
 		return fmt.Errorf("--max-runs is %d and --max-runs-per-namespace %d; neither may be less than 0", o.limits.Total, o.limits.PerNamespace)
 	}
 	if o.executor == executorJob {
-		return nil
+		return o.checkMirror()
 	}
 	if o.executor != executorProcess {
 		return fmt.Errorf("--executor is %q; it must be %s or %s", o.executor, executorJob, executorProcess)
@@ -106,13 +107,29 @@ func (o *Options) complete() error {
 	if o.kubeconfigFlag != nil {
 		o.kubeconfig = o.kubeconfigFlag.String()
 	}
-	for _, path := range []*string{&o.runner, &o.tofu, &o.providerMirror, &o.workDir, &o.kubeconfig} {
+	paths := []*string{&o.runner, &o.tofu, &o.workDir, &o.kubeconfig}
+	if !o.installation().Downloads() {
+		paths = append(paths, &o.providerMirror)
+	}
+	for _, path := range paths {
 		if *path == "" {
 			continue
 		}
 		if *path, err = filepath.Abs(*path); err != nil {
 			return err
 		}
+	}
+	return o.checkMirror()
+}
+
+// installation says where providers come from.
+func (o *Options) installation() tofu.Installation {
+	return tofu.Installation{Mirror: o.providerMirror}
+}
+
+func (o *Options) checkMirror() error {
+	if err := o.installation().Validate(); err != nil {
+		return fmt.Errorf("--provider-mirror: %w", err)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func (r *run) fetchModule(ctx context.Context) error {
 	// Fetching goes on to install providers, which is too early and in the
 	// wrong folder: there are none for it.
 	config := r.path(fetchConfig)
-	if err := os.WriteFile(config, []byte(tofu.CLIConfig(r.path(homeDir))), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(tofu.Installation{Mirror: r.path(homeDir)}.CLIConfig()), 0o600); err != nil {
 		return err
 	}
 	cli := r.cli

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/tofu"
 )
 
 const (
@@ -47,9 +48,14 @@ type Options struct {
 	Dir string
 	// Tofu is the OpenTofu program, absolute.
 	Tofu string
-	// ProviderMirror is a directory of unpacked providers, absolute. If it is
-	// set, providers come from nowhere else.
+	// ProviderMirror is a directory of unpacked providers, absolute, or the
+	// https URL of a network mirror. If it is set, providers come from nowhere
+	// else.
 	ProviderMirror string
+	// Plugins is a directory, absolute, on the disk of Dir, in which providers
+	// that were downloaded are kept for other runs; "" keeps none. Whoever can
+	// write there decides what all these runs execute.
+	Plugins string
 	// Grace is how long an interrupted apply may take, DefaultGrace if 0.
 	Grace time.Duration
 	// Ephemeral means that Dir is new and goes when the runner ends, as in a pod.
@@ -83,10 +89,13 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf("--%s must be an absolute path", path.flag))
 		}
 	}
-	for _, path := range []struct{ flag, value string }{{"provider-mirror", o.ProviderMirror}, {"termination-log", o.TerminationLog}} {
+	for _, path := range []struct{ flag, value string }{{"plugins", o.Plugins}, {"termination-log", o.TerminationLog}} {
 		if path.value != "" && !filepath.IsAbs(path.value) {
 			errs = append(errs, fmt.Errorf("--%s must be an absolute path", path.flag))
 		}
+	}
+	if err := (tofu.Installation{Mirror: o.ProviderMirror}).Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("--provider-mirror: %w", err))
 	}
 	operations := []infrav1.Operation{infrav1.OperationApply, infrav1.OperationPlan, infrav1.OperationDestroy}
 	if !slices.Contains(operations, o.Operation) {

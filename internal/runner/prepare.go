@@ -131,7 +131,12 @@ func (r *run) serveState(ctx context.Context) error {
 
 // newCLI writes OpenTofu's CLI configuration and sets up its environment.
 func (r *run) newCLI() error {
-	if err := os.WriteFile(r.path(cliConfigFile), []byte(tofu.CLIConfig(r.ProviderMirror)), 0o600); err != nil {
+	if r.Plugins != "" {
+		if err := os.MkdirAll(r.Plugins, 0o700); err != nil { // OpenTofu looks into it
+			return err
+		}
+	}
+	if err := os.WriteFile(r.path(cliConfigFile), []byte(r.installation().CLIConfig()), 0o600); err != nil {
 		return err
 	}
 	// Providers put their sockets there: a path in the run's directory could be

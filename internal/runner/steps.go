@@ -28,7 +28,10 @@ func (r *run) init(ctx context.Context) error {
 		}
 		err = r.cli.Init(ctx, tofu.InitOptions{Args: r.inputs.Args.Init})
 	}
-	return r.outcome(ctx, err, ReasonInitFailed, initializing)
+	if err := r.outcome(ctx, err, ReasonInitFailed, initializing); err != nil {
+		return err
+	}
+	return r.keepPlugins()
 }
 
 // plan makes the plan and judges it.

@@ -94,8 +94,26 @@ func TestReserved(t *testing.T) {
 
 func TestCLIConfig(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(CLIConfig("")).To(Equal("disable_checkpoint = true\n"))
-	mirrored := CLIConfig("/mirror")
-	g.Expect(mirrored).To(ContainSubstring(`path = "/mirror"`))
-	g.Expect(mirrored).NotTo(ContainSubstring("direct"))
+	const none = "disable_checkpoint = true\n"
+	installed := func(methods string) string { return none + "provider_installation {\n" + methods + "}\n" }
+	const mirror, plugins = "  filesystem_mirror {\n    path = \"/mirror\"\n  }\n", "  filesystem_mirror {\n    path = \"/plugins\"\n  }\n"
+	const network = "  network_mirror {\n    url = \"https://mirror.example.com/providers/\"\n  }\n"
+	for _, tc := range []struct {
+		installation Installation
+		config       string
+		downloads    bool
+	}{
+		{Installation{}, none, true},
+		{Installation{Plugins: "/plugins"}, installed(plugins + "  direct {\n  }\n"), true},
+		{Installation{Mirror: "/mirror"}, installed(mirror), false},
+		{Installation{Mirror: "https://mirror.example.com/providers"}, installed(network), true},
+		{Installation{Mirror: "https://mirror.example.com/providers/", Plugins: "/plugins"}, installed(plugins + network), true},
+	} {
+		g.Expect(tc.installation.CLIConfig()).To(Equal(tc.config))
+		g.Expect(tc.installation.Downloads()).To(Equal(tc.downloads))
+		g.Expect(tc.installation.Validate()).To(Succeed())
+	}
+	for _, mirror := range []string{"mirror", "http://mirror.example.com/", "https://", "file:///mirror"} {
+		g.Expect(Installation{Mirror: mirror}.Validate()).To(MatchError(ContainSubstring("https URL")), mirror)
+	}
 }

@@ -21,7 +21,7 @@ func realCLI(t *testing.T, module string) CLI {
 	g.Expect(err).NotTo(HaveOccurred())
 	home, dir := t.TempDir(), t.TempDir()
 	config := filepath.Join(home, "tofurc")
-	g.Expect(os.WriteFile(config, []byte(CLIConfig(t.TempDir())), 0o600)).To(Succeed())
+	g.Expect(os.WriteFile(config, []byte(Installation{Mirror: t.TempDir()}.CLIConfig()), 0o600)).To(Succeed())
 	if module != "" {
 		g.Expect(os.WriteFile(filepath.Join(dir, "main.tf"), []byte(module), 0o600)).To(Succeed())
 	}
