@@ -97,7 +97,7 @@ func (b *bench) newHand(s *scenario, namespace string) (*hand, error) {
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory: %w", err)
 	}
-	if err := os.WriteFile(h.config, []byte(tofu.CLIConfig(b.env.Programs.ProviderMirror)), 0o600); err != nil {
+	if err := os.WriteFile(h.config, []byte(tofu.Installation{Mirror: b.env.Programs.ProviderMirror}.CLIConfig()), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration of the CLI: %w", err)
 	}
 	h.set("cluster_name", s.cluster.Name)

@@ -39,6 +39,10 @@ Usage:
                    secrets         time from a deleted kubeconfig Secret until it is
                                    back, from new outputs to the Secret, and the
                                    writes per renewal
+                   throughput      100 runs of a module of one terraform_data, 20 at a
+                                   time, beside the bare CLI, and the memory they take
+                   plugins         seconds and disk that the plugin of a provider costs a
+                                   run, beside a bare tofu init
                    rest            requests, memory and CPU of CAPT's manager in
                                    two minutes at rest with ten clusters
 
@@ -50,10 +54,12 @@ behind but the JSON file, even when it is killed.
 // The measurements that are not of a scenario.
 const (
 	kubeconfigs = "secrets"
+	manyRuns    = "throughput"
+	plugin      = "plugins"
 	rest        = "rest"
 )
 
-var measurements = []string{localkube, terraformData, kubeconfigs, rest}
+var measurements = []string{localkube, terraformData, kubeconfigs, manyRuns, plugin, rest}
 
 var errUsage = errors.New("wrong arguments: see go run ./test/bench --help")
 

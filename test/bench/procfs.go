@@ -18,18 +18,25 @@ func cpuSeconds(pid int) (float64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the CPU time of process %d: %w", pid, err)
 	}
-	return parseCPU(string(content))
+	return parseCPU(string(content), ofItself)
 }
 
-// parseCPU adds fields 14 and 15, utime and stime (proc_pid_stat(5)). Counting
-// starts after field 2, a name in parentheses that may hold spaces.
-func parseCPU(stat string) (float64, error) {
+// Fields of /proc/PID/stat, from 0 on after the name: utime and stime, and cutime
+// and cstime, which are those of children that were waited for.
+const (
+	ofItself   = 11
+	ofChildren = 13
+)
+
+// parseCPU adds a field and the next (proc_pid_stat(5)). Counting starts after
+// field 2, a name in parentheses that may hold spaces.
+func parseCPU(stat string, field int) (float64, error) {
 	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])
-	if len(fields) < 13 {
+	if len(fields) < field+2 {
 		return 0, fmt.Errorf("unexpected process status %q", stat)
 	}
-	user, userErr := strconv.ParseFloat(fields[11], 64)
-	system, systemErr := strconv.ParseFloat(fields[12], 64)
+	user, userErr := strconv.ParseFloat(fields[field], 64)
+	system, systemErr := strconv.ParseFloat(fields[field+1], 64)
 	return (user + system) / ticksPerSecond, errors.Join(userErr, systemErr)
 }
 

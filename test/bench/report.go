@@ -11,11 +11,13 @@ import (
 
 // report is all that was measured, as it is written to the JSON file.
 type report struct {
-	Started  time.Time   `json:"started"`
-	Machine  machine     `json:"machine"`
-	Creation []*creation `json:"creation,omitempty"`
-	Secrets  *secrets    `json:"secrets,omitempty"`
-	Rest     *atRest     `json:"rest,omitempty"`
+	Started    time.Time   `json:"started"`
+	Machine    machine     `json:"machine"`
+	Creation   []*creation `json:"creation,omitempty"`
+	Secrets    *secrets    `json:"secrets,omitempty"`
+	Throughput *throughput `json:"throughput,omitempty"`
+	Plugins    *plugins    `json:"plugins,omitempty"`
+	Rest       *atRest     `json:"rest,omitempty"`
 	// NotMeasured says what could not be measured, and why.
 	NotMeasured []string `json:"notMeasured,omitempty"`
 }

@@ -55,10 +55,7 @@ type requests struct {
 // rest measures CAPT's manager at rest. The manager is started anew: what was
 // measured before must not show.
 func (b *bench) rest(ctx context.Context) (*atRest, error) {
-	if err := b.env.StopManager(syscall.SIGTERM); err != nil {
-		return nil, err
-	}
-	if err := b.env.StartManager(ctx); err != nil {
+	if err := b.restartManager(ctx); err != nil {
 		return nil, err
 	}
 	if err := b.makeClusters(ctx); err != nil {
@@ -92,6 +89,14 @@ func (b *bench) rest(ctx context.Context) (*atRest, error) {
 	}
 	r.HeapBytes, err = b.metric(ctx, "go_memstats_heap_alloc_bytes")
 	return r, err
+}
+
+// restartManager starts CAPT's manager anew.
+func (b *bench) restartManager(ctx context.Context) error {
+	if err := b.env.StopManager(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return b.env.StartManager(ctx)
 }
 
 // makeClusters makes the clusters and returns when Cluster API says of each

@@ -12,6 +12,9 @@ import (
 const (
 	// aimOverhead is how many seconds CAPT may take more than the bare CLI.
 	aimOverhead = 1.5
+	// aimThroughput is how many runs CAPT carries out in the time in which the
+	// bare CLI carries out one.
+	aimThroughput = 0.7
 	// aimRequests is how many requests of a kind CAPT's manager may make at
 	// rest.
 	aimRequests = 0
@@ -27,6 +30,12 @@ func (r *report) table() string {
 	}
 	if r.Secrets != nil {
 		r.Secrets.table(text)
+	}
+	if r.Throughput != nil {
+		r.Throughput.table(text)
+	}
+	if r.Plugins != nil {
+		r.Plugins.table(text)
 	}
 	if r.Rest != nil {
 		r.Rest.table(text)
@@ -103,6 +112,29 @@ func (r *report) medians(line func(string, ...any), of func(*creation) []phase) 
 		}
 		line("%s", row)
 	}
+}
+
+func (m *throughput) table(text *strings.Builder) {
+	fmt.Fprintf(text, "\n%d runs of a module of one terraform_data, %d at a time, Process executor, %d rounds\n", m.Runs, m.Parallel, len(m.CAPT))
+	columns(text, func(line func(string, ...any)) {
+		line("\tmin\tmedian\tmax\taim")
+		row := func(what string, numbers []float64, aim string) {
+			s := spreadOf(numbers)
+			line("%s\t%.2f\t%.2f\t%.2f\t%s", what, s.min, s.median, s.max, aim)
+		}
+		row("CAPT, in seconds", m.CAPT, "")
+		row("bare CLI, in seconds", m.CLI, "")
+		row("CPU of a run by CAPT, in seconds", m.CAPTCPU, "")
+		row("  and of the management cluster", m.ClusterCPU, "")
+		row("CPU of a run by the bare CLI", m.CLICPU, "")
+		ratios := pairwise(m.CLI, m.CAPT, func(a, b float64) float64 { return a / b })
+		row("throughput of CAPT by that of the bare CLI", ratios, verdict(spreadOf(ratios).median >= aimThroughput, fmt.Sprintf("median at least %.1f", aimThroughput)))
+	})
+	columns(text, func(line func(string, ...any)) {
+		line("memory of CAPT's manager, at most\t%.0f MiB", m.ManagerBytes/mebibyte)
+		line("  and of its runners with all that they start\t%.0f MiB", m.AllBytes/mebibyte)
+		line("memory of the bare CLI, at most\t%.0f MiB", m.CLIBytes/mebibyte)
+	})
 }
 
 const mebibyte = 1 << 20

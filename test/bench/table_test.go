@@ -24,6 +24,16 @@ func example() *report {
 			},
 			Commands: []phase{{Name: "network: tofu init", Seconds: []float64{1, 2, 3}}},
 		}},
+		Throughput: &throughput{
+			Runs: 100, Parallel: 20, CAPT: []float64{20, 10, 40}, CLI: []float64{10, 9, 10},
+			CAPTCPU: []float64{1, 1, 1}, ClusterCPU: []float64{2, 2, 2}, CLICPU: []float64{0.5, 0.5, 0.5},
+			ManagerBytes: 50 * mebibyte, AllBytes: 800 * mebibyte, CLIBytes: 900 * mebibyte,
+		},
+		Plugins: &plugins{
+			PluginBytes: 20 * mebibyte,
+			Without:     cost{[]float64{1}, []float64{0}}, Unpacking: cost{[]float64{3}, []float64{20 * mebibyte}}, Linking: cost{[]float64{2}, []float64{0}},
+			CAPT: cost{[]float64{5}, []float64{mebibyte}}, CAPTWithout: cost{[]float64{4}, []float64{mebibyte}},
+		},
 		Rest: &atRest{
 			Clusters: 10, Seconds: 120, CPUSeconds: 0.5, ResidentBytes: 50 * mebibyte, PeakBytes: 60 * mebibyte, HeapBytes: 20 * mebibyte,
 			Requests: requests{Lease: 60, Watches: 2, Reads: []string{"get secrets a/b"}},
@@ -44,6 +54,11 @@ func TestTable(t *testing.T) {
 		`theirs +1\.00`,
 		`ours +3\.00`,
 		`network: tofu init +2\.00`,
+		`CAPT, in seconds +10\.00 +20\.00 +40\.00`,
+		`throughput of CAPT .* 0\.25 +0\.50 +0\.90 +median at least 0\.7: MISSED`,
+		`and of its runners with all that they start +800 MiB`,
+		`unpacking the plugin +3\.00 +3\.00 +3\.00 +20\.00`,
+		`with the unpacked mirror +5\.00 +5\.00 +5\.00 +1\.00`,
 		`API writes.* 0 +0: met`,
 		`API reads.* 1 +0: MISSED`,
 		`get secrets a/b`,
