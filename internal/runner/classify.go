@@ -77,6 +77,9 @@ func (r *run) outcome(ctx context.Context, err error, reason string, doing activ
 
 // classify finds the reason in what a command said; fallback, if it says none.
 func (r *run) classify(failed *tofu.Error, fallback string, doing activity) error {
+	if failed.OutOfMemory {
+		return fail(ReasonOutOfMemory, fmt.Sprintf("OpenTofu got no more memory while %s: make the module smaller", doing))
+	}
 	errs := tofu.Errors(failed.Diagnostics)
 	if len(errs) == 0 {
 		message := fmt.Sprintf("%s: tofu %s: %s", doing, failed.Command, failed.Status)

@@ -59,8 +59,12 @@ const (
 	// ReasonInterrupted means that the runner was told to stop. Tried again.
 	ReasonInterrupted = "Interrupted"
 	// ReasonTimeout means that the run took longer than spec.timeout of the
-	// WorkspaceTemplateApply. Tried again.
+	// WorkspaceTemplateApply, DefaultTimeout if it has none. Tried again.
 	ReasonTimeout = "Timeout"
+	// ReasonOutOfMemory means that OpenTofu needed more memory than it may have.
+	// Tried again; mended in the module, or with the Job executor by the limit in
+	// the template's runner.
+	ReasonOutOfMemory = "OutOfMemory"
 	// ReasonBackendFailed means that state or lock could not be read from or
 	// written to the Kubernetes API before anything was changed. Tried again.
 	ReasonBackendFailed = "BackendFailed"

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -198,6 +199,27 @@ func TestPlanThatFailsForAReasonOutside(t *testing.T) {
 	w.Expect(result.Reason).To(Equal(ReasonPlanFailed))
 	w.Expect(result.Kind).To(Equal(infrav1.FailureTransient))
 	w.Expect(result.Message).To(ContainSubstring("/nowhere/file"))
+}
+
+// A product of a thousand million elements.
+const hungryModule = `output "o" { value = length(setproduct(range(1000), range(1000), range(1000))) }`
+
+func TestAModuleThatTakesAllMemory(t *testing.T) {
+	w := newWorkspace(t)
+	result := w.apply(inline(hungryModule))
+	w.Expect(result.Reason).To(Equal(ReasonOutOfMemory), result.Message)
+	w.Expect(result.Kind).To(Equal(infrav1.FailureTransient))
+	w.Expect(result.Message).To(And(ContainSubstring("planning"), ContainSubstring("make the module smaller")))
+	w.Expect(w.holder()).To(BeEmpty())
+}
+
+func TestARunEndsWithoutATimeoutOfItsOwn(t *testing.T) {
+	g := NewWithT(t)
+	ctx, cancel := (&run{}).limited(t.Context())
+	defer cancel()
+	end, limited := ctx.Deadline()
+	g.Expect(limited).To(BeTrue())
+	g.Expect(end).To(BeTemporally("~", time.Now().Add(DefaultTimeout), time.Minute))
 }
 
 func TestDestroyThatFails(t *testing.T) {

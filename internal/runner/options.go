@@ -18,6 +18,12 @@ const (
 	// DefaultGrace is how long an apply or destroy may take to end after an
 	// interrupt, and how long a state waits to be saved.
 	DefaultGrace = 30 * time.Minute
+	// DefaultTimeout is how long a run may take that has no spec.timeout. It is
+	// there for what would never end, and longer than anything should take.
+	DefaultTimeout = 6 * time.Hour
+	// maxMemory is how much memory OpenTofu, and each process that it starts, may
+	// have outside of a pod, in bytes. Providers need much less.
+	maxMemory = 4 << 30
 	// planGrace is the same for everything that changes nothing: reading from
 	// the Kubernetes API, preparing, planning.
 	planGrace = time.Minute

@@ -157,5 +157,8 @@ func (r *run) newCLI() error {
 		Grace:  min(planGrace, r.Grace),
 		Follow: r.log.message,
 	}
+	if !r.Ephemeral { // a pod has a limit of its own
+		r.cli.MaxMemory = maxMemory
+	}
 	return nil
 }

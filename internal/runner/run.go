@@ -221,16 +221,20 @@ var errTimeout = errors.New("timeout")
 
 // limited is a context that ends, too, when the run has taken too long.
 func (r *run) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, r.timeout(), errTimeout)
+}
+
+func (r *run) timeout() time.Duration {
 	if r.Terms.Timeout == nil {
-		return context.WithCancel(ctx)
+		return DefaultTimeout
 	}
-	return context.WithTimeoutCause(ctx, r.Terms.Timeout.Duration, errTimeout)
+	return r.Terms.Timeout.Duration
 }
 
 // stopped says why the context of the run has ended.
 func (r *run) stopped(ctx context.Context) (reason, why string) {
 	if errors.Is(context.Cause(ctx), errTimeout) {
-		return ReasonTimeout, fmt.Sprintf("the run took longer than spec.timeout (%s) and was stopped", r.Terms.Timeout.Duration)
+		return ReasonTimeout, fmt.Sprintf("the run took longer than spec.timeout (%s) and was stopped", r.timeout())
 	}
 	return ReasonInterrupted, "the run was told to stop"
 }

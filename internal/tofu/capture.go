@@ -95,6 +95,14 @@ func (c *capture) tail(n int64) string {
 	return string(data[:read])
 }
 
+// tellsOutOfMemory tells whether a Go program has written, before anything else,
+// that it got no more memory.
+func (c *capture) tellsOutOfMemory() bool {
+	begin := make([]byte, 4<<10)
+	read, _ := c.file.ReadAt(begin, 0)
+	return bytes.Contains(begin[:read], []byte("out of memory")) || bytes.Contains(begin[:read], []byte("cannot allocate memory"))
+}
+
 // document is all that was written.
 func (c *capture) document() ([]byte, error) {
 	data, err := io.ReadAll(io.NewSectionReader(c.file, 0, maxDocument+1))

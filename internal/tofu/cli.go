@@ -3,7 +3,6 @@ package tofu
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -23,6 +22,10 @@ type CLI struct {
 	// Grace is how long an interrupted command may take to end before it is
 	// killed, which may lose what it did.
 	Grace time.Duration
+	// MaxMemory is how much memory of its own, in bytes, the command may have,
+	// and so may each process that it starts: data and heap (RLIMIT_DATA). 0 is
+	// no limit.
+	MaxMemory uint64
 	// Follow is called with the messages of a running command, if set, from
 	// the goroutine that called the method.
 	Follow func(Message)
@@ -69,14 +72,17 @@ func (c CLI) Plan(ctx context.Context, o PlanOptions) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Changed: r.exitCode == 2}
+	plan, whole := Plan{Changed: r.exitCode == 2}, false
 	for _, m := range r.messages {
 		if m.Changes != nil {
-			plan.Summary = *m.Changes
+			plan.Summary, whole = *m.Changes, true
 		}
 		if m.Type == TypePlannedChange && m.Change != nil {
 			plan.Changes = append(plan.Changes, m.Change.named())
 		}
+	}
+	if plan.Changed && !whole {
+		return Plan{}, r.end // a Go program that crashes has the same exit code
 	}
 	return plan, nil
 }
@@ -120,6 +126,8 @@ func (c CLI) StatePull(ctx context.Context) ([]byte, error) {
 // report is what a command left behind.
 type report struct {
 	exitCode int
+	// end is how it ended, for the case that it has failed.
+	end      *Error
 	messages []Message
 	document []byte
 }
@@ -147,9 +155,8 @@ func (c CLI) stream(ctx context.Context, args []string, fine ...int) (*report, e
 		}
 	}
 	err := c.run(ctx, args, fine, r, each)
-	var failed *Error
-	if errors.As(err, &failed) {
-		failed.Diagnostics = diagnostics
+	if r.end != nil {
+		r.end.Diagnostics = diagnostics
 	}
 	return r, err
 }
@@ -181,7 +188,7 @@ func (c CLI) run(ctx context.Context, args []string, fine []int, r *report, each
 	cmd := exec.Command(c.Path, args...)
 	cmd.Dir, cmd.Env = c.Dir, append([]string{}, c.Env...)
 	cmd.Stdout, cmd.Stderr = stdout.file, stderr.file
-	p, err := start(cmd)
+	p, err := start(cmd, c.MaxMemory)
 	if err != nil {
 		return fmt.Errorf("starting tofu %s: %w", args[0], err)
 	}
@@ -197,11 +204,12 @@ func (c CLI) run(ctx context.Context, args []string, fine []int, r *report, each
 		r.document, readErr = stdout.document()
 	}
 	r.exitCode = cmd.ProcessState.ExitCode()
+	r.end = &Error{
+		Command: args[0], Status: cmd.ProcessState.String(), Stderr: stderr.tail(maxStderr),
+		Interrupted: interrupted, Killed: killed, OutOfMemory: stderr.tellsOutOfMemory(),
+	}
 	if failed(r.exitCode, fine) {
-		return &Error{
-			Command: args[0], Status: cmd.ProcessState.String(), Stderr: stderr.tail(maxStderr),
-			Interrupted: interrupted, Killed: killed,
-		}
+		return r.end
 	}
 	return readErr
 }

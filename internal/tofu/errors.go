@@ -20,6 +20,9 @@ type Error struct {
 	Interrupted bool
 	// Killed is true when it did not end within the grace.
 	Killed bool
+	// OutOfMemory is true when it ended because it got no more memory
+	// (MaxMemory).
+	OutOfMemory bool
 }
 
 // Error is for logs of people who may see secrets: it quotes diagnostics.

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // pollInterval is how often a running command's stream is looked at.
@@ -21,10 +23,15 @@ type process struct {
 // It is not told when we die (PR_SET_PDEATHSIG): the kernel sends that signal
 // once for each of our threads that the child is handed on to while we are being
 // killed, and the second interrupt makes OpenTofu drop the state.
-func start(cmd *exec.Cmd) (*process, error) {
+func start(cmd *exec.Cmd, maxMemory uint64) (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
+	}
+	if maxMemory > 0 {
+		// It has only just begun. That it has ended already is told by Wait.
+		limit := unix.Rlimit{Cur: maxMemory, Max: maxMemory}
+		_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_DATA, &limit, nil)
 	}
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	go func() {

@@ -134,3 +134,14 @@ resource "terraform_data" "slow" {
 	g.Expect(json.Unmarshal(data, &state)).To(Succeed())
 	g.Expect(state.Resources).To(ContainElement(HaveField("Name", "first")))
 }
+
+// A Go program that crashes has the exit code of a plan with changes.
+func TestAPlanThatGetsNoMoreMemoryIsNoPlan(t *testing.T) {
+	g := NewWithT(t)
+	cli := realCLI(t, `output "o" { value = length(setproduct(range(1000), range(1000), range(1000))) }`)
+	cli.MaxMemory = 4 << 30
+	g.Expect(cli.Init(t.Context(), InitOptions{})).To(Succeed())
+	_, err := cli.Plan(t.Context(), PlanOptions{Out: filepath.Join(t.TempDir(), "plan")})
+	g.Expect(err).To(BeAssignableToTypeOf(&Error{}))
+	g.Expect(err.(*Error).OutOfMemory).To(BeTrue(), err.(*Error).Stderr)
+}

@@ -120,9 +120,10 @@ type RunnerPodSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	VolumeMounts []RunnerVolumeMount `json:"volumeMounts,omitempty"`
 
-	// resources of the container. By default it requests 100m of CPU and 256Mi of
-	// memory, and its memory is limited to 2Gi. A CPU limit is refused: it makes
-	// an apply slow when there is time to spare.
+	// resources of the container. By default it requests 100m of CPU, 256Mi of
+	// memory and 1Gi of ephemeral-storage, and is limited to 2Gi of memory and
+	// 10Gi of ephemeral-storage. A CPU limit is refused: it makes an apply slow
+	// when there is time to spare.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!has(self.limits) || !('cpu' in self.limits)",message="a CPU limit is not supported"
 	// +kubebuilder:validation:XValidation:rule="!has(self.claims)",message="resource claims are not supported"

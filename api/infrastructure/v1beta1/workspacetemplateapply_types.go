@@ -93,7 +93,7 @@ type WorkspaceTemplateApplySpec struct {
 
 	// timeout is how long a run may take, for instance 1h30m. Then it is
 	// interrupted once, fails with the reason Timeout, and is tried again later.
-	// By default it takes as long as it needs.
+	// Default: 6h.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s')",message="the timeout must be at least 1s"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`

@@ -44,7 +44,8 @@ func TestTheJobOfARun(t *testing.T) {
 	container := pod.Containers[0]
 	w.Expect(container.Image).To(Equal("capt:test"))
 	w.Expect(container.Resources.Limits).NotTo(HaveKey(corev1.ResourceCPU))
-	w.Expect(container.Resources.Limits).To(HaveKey(corev1.ResourceMemory))
+	w.Expect(container.Resources.Limits).To(And(HaveKey(corev1.ResourceMemory), HaveKey(corev1.ResourceEphemeralStorage)))
+	w.Expect(container.Resources.Requests).To(HaveKey(corev1.ResourceEphemeralStorage), "which would be the limit otherwise")
 	w.Expect(container.SecurityContext.ReadOnlyRootFilesystem).To(Equal(ptr.To(true)))
 	w.Expect(container.Args).To(Equal([]string{
 		"--namespace=" + w.namespace, "--workspace=w", "--run=w-1", "--operation=Apply", "--inputs-secret=w-inputs", "--apply-request=now", `--terms={"timeout":"10m0s"}`,
@@ -66,7 +67,10 @@ func TestATemplateChoosesImageAndPlace(t *testing.T) {
 				ImagePullSecrets: []infrav1.RunnerPullSecret{{Name: "pull"}},
 				Volumes:          []infrav1.RunnerVolume{{Name: "mirror", PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "mirror"}}},
 				VolumeMounts:     []infrav1.RunnerVolumeMount{{Name: "mirror", MountPath: "/mirror", SubPath: "a"}},
-				Resources:        &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("4Gi")}},
+				Resources: &corev1.ResourceRequirements{
+					Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("4Gi")},
+					Limits:   corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse("500Mi")},
+				},
 			},
 		},
 	})
@@ -82,6 +86,7 @@ func TestATemplateChoosesImageAndPlace(t *testing.T) {
 	w.Expect(container.Image).To(Equal("mine:1"))
 	w.Expect(container.VolumeMounts).To(ContainElement(corev1.VolumeMount{Name: "mirror", MountPath: "/mirror", SubPath: "a", ReadOnly: true}))
 	w.Expect(container.Resources.Limits.Memory().String()).To(Equal("4Gi"))
+	w.Expect(container.Resources.Requests.StorageEphemeral().String()).To(Equal("500Mi"))
 }
 
 func TestAJobThatKubernetesRefuses(t *testing.T) {

@@ -78,8 +78,12 @@ func (e *Executor) arguments(run *infrav1.WorkspaceRun) ([]string, error) {
 // resources are those of the template, and the defaults for what it leaves open.
 func resources(given *corev1.ResourceRequirements) corev1.ResourceRequirements {
 	all := corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("256Mi")},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2Gi")},
+		Requests: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("256Mi"),
+			corev1.ResourceEphemeralStorage: resource.MustParse("1Gi"),
+		},
+		// Of the disk, what is in the emptyDirs counts.
+		Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2Gi"), corev1.ResourceEphemeralStorage: resource.MustParse("10Gi")},
 	}
 	if given == nil {
 		return all
@@ -90,11 +94,14 @@ func resources(given *corev1.ResourceRequirements) corev1.ResourceRequirements {
 	for name, quantity := range given.Requests {
 		all.Requests[name] = quantity
 	}
-	if limit := all.Limits[corev1.ResourceMemory]; limit.Cmp(all.Requests[corev1.ResourceMemory]) < 0 {
-		if _, chosen := given.Limits[corev1.ResourceMemory]; chosen {
-			all.Requests[corev1.ResourceMemory] = limit
+	for name, limit := range all.Limits {
+		if request, requested := all.Requests[name]; !requested || limit.Cmp(request) >= 0 {
+			continue
+		}
+		if _, chosen := given.Limits[name]; chosen {
+			all.Requests[name] = limit
 		} else {
-			all.Limits[corev1.ResourceMemory] = all.Requests[corev1.ResourceMemory]
+			all.Limits[name] = all.Requests[name]
 		}
 	}
 	return all

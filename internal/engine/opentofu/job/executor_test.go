@@ -164,9 +164,8 @@ func TestHowAPodCanEnd(t *testing.T) {
 		state     opentofu.ExecutionState
 		message   string
 	}{
-		"out of memory":       {corev1.PodFailed, terminated(137, "OOMKilled", ""), "", opentofu.ExecutionLost, "its runner ended without a result (exit code 137: OOMKilled)"},
 		"unable":              {corev1.PodFailed, terminated(2, "Error", "no JSON"), "", opentofu.ExecutionLost, "its runner ended without a result (exit code 2: Error)"},
-		"evicted":             {corev1.PodFailed, terminated(137, "ContainerStatusUnknown", ""), "Evicted", opentofu.ExecutionLost, "its runner ended without a result (exit code 137: ContainerStatusUnknown; Evicted)"},
+		"node was shut down":  {corev1.PodFailed, terminated(137, "ContainerStatusUnknown", ""), "Terminated", opentofu.ExecutionLost, "its runner ended without a result (exit code 137: ContainerStatusUnknown; Terminated)"},
 		"evicted, but ended":  {corev1.PodFailed, terminated(0, "Completed", succeeded), "Evicted", opentofu.ExecutionEnded, ""},
 		"node is gone":        {corev1.PodFailed, started(), "NodeLost", opentofu.ExecutionLost, "its runner ended without a result (NodeLost)"},
 		"container ended":     {corev1.PodRunning, terminated(0, "Completed", succeeded), "", opentofu.ExecutionRunning, ""},
@@ -189,6 +188,44 @@ func TestHowAPodCanEnd(t *testing.T) {
 				return
 			}
 			w.Expect(execution.Message).To(Equal(test.message))
+		})
+	}
+}
+
+// A run that was killed for what it took has failed: it would most likely be killed
+// again.
+func TestAPodThatTakesTooMuch(t *testing.T) {
+	const evicted = "Pod ephemeral local storage usage exceeds the total limit of containers 10Gi."
+	for name, test := range map[string]struct {
+		container corev1.ContainerState
+		status    corev1.PodStatus
+		reason    string
+		message   string
+	}{
+		"of memory": {terminated(137, "OOMKilled", ""), corev1.PodStatus{}, runner.ReasonOutOfMemory, "needed more than the 2Gi of memory"},
+		"of memory, which the runner survives": {
+			terminated(1, "OOMKilled", `{"run":"w-1","phase":"Failed","reason":"PlanFailed","kind":"Transient","message":"signal: killed"}`),
+			corev1.PodStatus{}, runner.ReasonOutOfMemory, "needed more than the 2Gi of memory",
+		},
+		"of the disk": {
+			terminated(137, "ContainerStatusUnknown", ""), corev1.PodStatus{Reason: "Evicted", Message: evicted}, ReasonPodEvicted, evicted,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, module, nil)
+			w.ensure()
+			pod := w.pod("a")
+			w.schedule(pod)
+			pod.Status.Reason, pod.Status.Message = test.status.Reason, test.status.Message
+			w.Expect(env.Client.Status().Update(t.Context(), pod)).To(Succeed())
+			w.report(pod, corev1.PodFailed, test.container)
+			execution := w.ensure()
+			w.Expect(execution.State).To(Equal(opentofu.ExecutionEnded))
+			w.Expect(execution.Where).To(Equal("pod " + pod.Name + " on node-1"))
+			w.Expect(execution.Result).To(gstruct.PointTo(gstruct.MatchFields(gstruct.IgnoreExtras, gstruct.Fields{
+				"Phase": Equal(infrav1.RunFailed), "Reason": Equal(test.reason), "Kind": Equal(infrav1.FailureTransient),
+				"Message": ContainSubstring(test.message), "KeepDirectory": BeFalse(),
+			})))
 		})
 	}
 }

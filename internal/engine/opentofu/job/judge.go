@@ -23,6 +23,10 @@ const (
 	// ReasonJobInvalid means that Kubernetes refuses the Job that the template's
 	// runner makes. Mended in the template.
 	ReasonJobInvalid = "JobInvalid"
+	// ReasonPodEvicted means that the node has ended the pod: it took more of the
+	// disk than its limit, or the node ran short of something. Tried again; the
+	// message says what to mend.
+	ReasonPodEvicted = "PodEvicted"
 )
 
 // waitsForPod is what a new Job waits for.
@@ -104,9 +108,16 @@ func over(job *batchv1.Job, pods []corev1.Pod) opentofu.Execution {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
 	if pod, result := resultOf(pods); result != nil {
+		if wantedMemory(pod) && result.Kind == infrav1.FailureTransient {
+			// The kernel has killed OpenTofu or a provider, and spared the runner.
+			result.Reason, result.Message = runner.ReasonOutOfMemory, memoryAdvice(pod)
+		}
 		return opentofu.Execution{State: opentofu.ExecutionEnded, Where: place(pod), Result: result}
 	}
 	if slices.ContainsFunc(pods, func(pod corev1.Pod) bool { return begun(&pod) }) {
+		if execution, known := overTheLimit(&first); known {
+			return execution
+		}
 		return opentofu.Execution{State: opentofu.ExecutionLost, Where: place(&first), Message: "its runner ended without a result" + howItEnded(&first)}
 	}
 	why := waitsFor(&first)
@@ -130,6 +141,33 @@ func resultOf(pods []corev1.Pod) (*corev1.Pod, *runner.Result) {
 		}
 	}
 	return nil, nil
+}
+
+// overTheLimit is the execution of a run that Kubernetes has killed for what it
+// took. Unlike other losses it would most likely happen again.
+func overTheLimit(pod *corev1.Pod) (opentofu.Execution, bool) {
+	var execution opentofu.Execution
+	switch {
+	case wantedMemory(pod):
+		execution = failed(runner.ReasonOutOfMemory, infrav1.FailureTransient, memoryAdvice(pod))
+	case pod.Status.Reason == "Evicted":
+		execution = failed(ReasonPodEvicted, infrav1.FailureTransient, "the node has evicted the pod: "+pod.Status.Message)
+	default:
+		return execution, false
+	}
+	execution.Where = place(pod)
+	return execution, true
+}
+
+// wantedMemory tells whether something in the pod was killed for want of memory.
+func wantedMemory(pod *corev1.Pod) bool {
+	status := containerStatus(pod)
+	return status != nil && status.State.Terminated != nil && status.State.Terminated.Reason == "OOMKilled"
+}
+
+func memoryAdvice(pod *corev1.Pod) string {
+	return fmt.Sprintf("OpenTofu and its providers needed more than the %s of memory that the pod may have, and were killed: raise the limit in the template (runner.podTemplate.spec.resources), or make the module smaller",
+		pod.Spec.Containers[0].Resources.Limits.Memory())
 }
 
 // howItEnded says what Kubernetes knows of the end of a pod.

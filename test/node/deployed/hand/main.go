@@ -4,6 +4,8 @@
 //	hand destroy URL   destroys it
 //	hand pry URL       tries to get at Secrets with the token of the pod, and
 //	                   tells the site what became of that; the names are in SECRETS
+//	hand write FILE    writes a file
+//	hand fill FILE     writes a file of 200 MiB, and waits for the end
 package main
 
 import (
@@ -23,10 +25,10 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: hand make|destroy|pry URL")
+		fmt.Fprintln(os.Stderr, "usage: hand make|destroy|pry URL, or hand write|fill FILE")
 		os.Exit(2)
 	}
-	verbs := map[string]func(string) error{"make": build, "destroy": destroy, "pry": pry}
+	verbs := map[string]func(string) error{"make": build, "destroy": destroy, "pry": pry, "write": write, "fill": fill}
 	if err := verbs[os.Args[1]](os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -68,6 +70,15 @@ func pry(url string) error {
 	_, err = secrets.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "pried"}}, metav1.CreateOptions{})
 	tried("create", err)
 	return call(http.MethodPut, url, strings.Join(tries, "\n"))
+}
+
+func write(file string) error { return os.WriteFile(file, []byte("x"), 0o600) }
+
+func fill(file string) error {
+	if err := os.WriteFile(file, make([]byte, 200<<20), 0o600); err != nil {
+		return err
+	}
+	select {}
 }
 
 // call asks the site.
