@@ -134,6 +134,17 @@ func TestOptions(t *testing.T) {
 	options = NewOptions()
 	options.executor, options.tofu = executorJob, "/does/not/exist"
 	g.Expect(options.complete()).To(Succeed(), "OpenTofu is in the image of the runners")
+	for _, executor := range []executorName{executorJob, executorProcess} {
+		options = NewOptions()
+		options.executor, options.tofu, options.providerMirror = executor, "sh", "http://mirror.example.com/"
+		g.Expect(options.complete()).To(MatchError(ContainSubstring("--provider-mirror")))
+	}
+	options = NewOptions()
+	options.tofu, options.workDir, options.providerMirror = "sh", "/runs", "https://mirror.example.com/"
+	g.Expect(options.complete()).To(Succeed())
+	g.Expect(options.processArgs()).To(ContainElements("--provider-mirror=https://mirror.example.com/", "--plugins=/runs/plugins"))
+	options.providerMirror = "/mirror"
+	g.Expect(options.processArgs()).NotTo(ContainElement(HavePrefix("--plugins")), "they are linked from there")
 	_, err := ownImage(t.Context(), env.Client)
 	g.Expect(err).To(MatchError(ContainSubstring("POD_NAME and POD_NAMESPACE")))
 }

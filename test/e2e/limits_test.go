@@ -21,10 +21,20 @@ type greedy struct {
 	names []string
 }
 
+// running is a module that runs a shell command when it is applied.
+func running(command string) string {
+	return `resource "terraform_data" "this" {
+  provisioner "local-exec" {
+    command = "` + command + `"
+  }
+}
+`
+}
+
 var greedyModules = []greedy{
 	{
 		name:    "never ends",
-		module:  `resource "terraform_data" "this" { provisioner "local-exec" { command = "exec sleep 86400" } }`,
+		module:  running("exec sleep 86400"),
 		timeout: 5 * time.Second,
 		reason:  "Timeout", names: []string{"spec.timeout (5s)"},
 	},
@@ -35,14 +45,12 @@ var greedyModules = []greedy{
 	},
 	{
 		name:   "asks for input",
-		module: `resource "terraform_data" "this" { provisioner "local-exec" { command = "read -r answer" } }`,
+		module: running("read -r answer"),
 		reason: "ApplyFailed", names: []string{"terraform_data.this", "read -r answer", "exit status 1"},
 	},
 	{
-		name: "prints without measure",
-		module: `resource "terraform_data" "this" {
-  provisioner "local-exec" { command = "yes 'a line that is printed many times' | head -n 1000000; exit 3" }
-}`,
+		name:   "prints without measure",
+		module: running("yes 'a line that is printed many times' | head -n 20000; exit 3"),
 		reason: "ApplyFailed", names: []string{"terraform_data.this", "exit status 3"},
 	},
 }

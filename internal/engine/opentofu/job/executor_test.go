@@ -242,7 +242,7 @@ func TestATwinDoesNotCount(t *testing.T) {
 	locked := terminated(1, "Error", `{"run":"w-1","phase":"Failed","reason":"StateLocked","lockHolder":"w-1"}`)
 	w.report(second, corev1.PodFailed, locked)
 	w.Expect(w.ensure()).To(Equal(opentofu.Execution{State: opentofu.ExecutionRunning, Where: "pod " + first.Name + " on node-1"}))
-	w.report(first, corev1.PodFailed, terminated(137, "OOMKilled", ""))
+	w.report(first, corev1.PodFailed, terminated(137, "Error", ""))
 	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionLost))
 	w.report(first, corev1.PodSucceeded, terminated(0, "Completed", `{"run":"w-1","phase":"Succeeded"}`))
 	w.Expect(w.ensure().Result.Phase).To(Equal(infrav1.RunSucceeded))
