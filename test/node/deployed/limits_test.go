@@ -34,7 +34,7 @@ func TestAPodHasLimits(t *testing.T) {
 	}{
 		"of memory": {
 			`output "size" { value = length(setproduct(range(1000), range(1000), range(1000))) }`,
-			runner.ReasonOutOfMemory, "more than the 256Mi of memory",
+			runner.ReasonOutOfMemory, "memory",
 		},
 		"of the disk":        {byHand("fill", "/tmp/filling"), job.ReasonPodEvicted, "exceeds the total limit of containers 50Mi"},
 		"to its directories": {byHand("write", "/etc/outside"), runner.ReasonApplyFailed, "read-only file system"},

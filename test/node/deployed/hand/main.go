@@ -75,8 +75,14 @@ func pry(url string) error {
 func write(file string) error { return os.WriteFile(file, []byte("x"), 0o600) }
 
 func fill(file string) error {
-	if err := os.WriteFile(file, make([]byte, 200<<20), 0o600); err != nil {
+	to, err := os.Create(file)
+	if err != nil {
 		return err
+	}
+	for range 200 {
+		if _, err := to.Write(make([]byte, 1<<20)); err != nil {
+			return err
+		}
 	}
 	select {}
 }
