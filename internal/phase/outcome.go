@@ -1,6 +1,10 @@
 package phase
 
-import "time"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Outcome is how one phase ended. It is made by Done, DoneFor, Note, Undecided,
 // Wait, Fail, FailFor and Block only.
@@ -11,6 +15,8 @@ type Outcome struct {
 	after   time.Duration
 	err     error
 	proceed bool
+	// status of the condition; "" is the one that goes with the kind.
+	status metav1.ConditionStatus
 }
 
 type kind string
@@ -75,6 +81,14 @@ func Block(reason string, err error) Outcome {
 // they need is there, from an earlier time.
 func (o Outcome) Proceed() Outcome {
 	o.proceed = true
+	return o
+}
+
+// As gives the condition this status instead of the one that goes with the
+// outcome: for a condition that is true when something is wrong, or of which
+// nothing is known any more.
+func (o Outcome) As(status metav1.ConditionStatus) Outcome {
+	o.status = status
 	return o
 }
 

@@ -133,6 +133,9 @@ func (r Reporter) report(obj Object, action, conditionType string, outcome Outco
 			condition.Reason = conditionType
 		}
 	}
+	if outcome.status != "" {
+		condition.Status = outcome.status
+	}
 	before := conditions.Get(obj, conditionType)
 	known := before != nil && conditions.HasSameStateExceptObservedGeneration(before, &condition)
 	conditions.Set(obj, condition)

@@ -103,6 +103,19 @@ func TestRun(t *testing.T) {
 			conditions: map[string]string{"A": "True/A", "B": "False/Bad"},
 			result:     ctrl.Result{RequeueAfter: time.Minute},
 		},
+		"a status of its own": {
+			outcomes: []phase.Outcome{
+				phase.Done(), phase.Note("AllWell", "note").As(metav1.ConditionFalse), phase.Block("Bad", errBroken).As(metav1.ConditionTrue),
+			},
+			ran:        []string{"a1", "a2", "b"},
+			conditions: map[string]string{"A": "False/AllWell", "B": "True/Bad"},
+		},
+		"what was known is not any more": {
+			outcomes:   []phase.Outcome{phase.Fail("Unseen", errBroken).As(metav1.ConditionUnknown).Proceed(), phase.Done(), phase.Done()},
+			ran:        []string{"a1", "a2", "b"},
+			conditions: map[string]string{"A": "Unknown/Unseen", "B": "True/B"},
+			fails:      true,
+		},
 		"a conflict is not shown": {
 			outcomes:   []phase.Outcome{phase.Done(), phase.Fail("Broken", conflict), phase.Done()},
 			ran:        []string{"a1", "a2"},

@@ -72,7 +72,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	}
 	defer func() {
 		infra.Status.ObservedGeneration = infra.Generation
-		reterr = errors.Join(reterr, phase.Patch(ctx, helper, infra, infrav1.ReadyCondition, infrav1.InfrastructureReadyCondition))
+		reterr = errors.Join(reterr, phase.Patch(ctx, helper, infra, infrav1.ReadyCondition, []string{infrav1.InfrastructureReadyCondition}))
 	}()
 	return phase.Run(ctx, r.Reporter, infra, &scope{infra: infra, cluster: cluster}, r.phases(infra))
 }

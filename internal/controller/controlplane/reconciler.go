@@ -121,9 +121,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	defer func() {
 		plane.Status.ObservedGeneration = plane.Generation
 		plane.Status.ExternalManagedControlPlane = ptr.To(true)
-		reterr = errors.Join(reterr, phase.Patch(ctx, helper, plane, controlplanev1.AvailableCondition,
+		reterr = errors.Join(reterr, phase.Patch(ctx, helper, plane, controlplanev1.AvailableCondition, []string{
 			controlplanev1.WorkspaceReadyCondition, controlplanev1.EndpointAvailableCondition,
-			controlplanev1.KubeconfigReadyCondition, controlplanev1.ConnectedCondition))
+			controlplanev1.KubeconfigReadyCondition, controlplanev1.ConnectedCondition,
+		}))
 		r.metrics.observe(s, r.Clock.Now())
 	}()
 	return phase.Run(ctx, r.Reporter, plane, s, r.phases(plane))

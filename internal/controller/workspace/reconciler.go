@@ -76,7 +76,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	defer func() {
 		workspace.Status.ObservedGeneration = workspace.Generation
 		reterr = errors.Join(reterr, phase.Patch(ctx, helper, workspace, infrav1.ReadyCondition,
-			infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition))
+			[]string{infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition}))
 	}()
 	return phase.Run(ctx, r.Reporter, workspace, &scope{workspace: workspace}, r.phases(workspace))
 }
