@@ -25,7 +25,7 @@ var shown = map[string]struct {
 	columns    []string
 }{
 	"WorkspaceTemplate":        {[]string{"wt"}, []string{"Source", "Version", "Description", "Age"}},
-	"WorkspaceTemplateApply":   {[]string{"wtapply"}, []string{"Template", "Ready", "Reason", "Last Run", "Last Applied", "Age"}},
+	"WorkspaceTemplateApply":   {[]string{"wtapply"}, []string{"Template", "Ready", "Reason", "Drifted", "Last Run", "Last Applied", "Age"}},
 	"WorkspaceRun":             {[]string{"wrun"}, []string{"Apply", "Operation", "Phase", "Reason", "Add", "Change", "Destroy", "Replace", "Age"}},
 	"CAPTCluster":              {[]string{"captc"}, []string{"Cluster", "Ready", "Reason", "Provisioned", "Age"}},
 	"CAPTClusterTemplate":      {nil, []string{"Age"}},

@@ -27,6 +27,7 @@ spec:
   retainWorkspaceOnDelete: true
   approval: {policy: Destructive, approvedPlan: ` + strings.Repeat("0a", 32) + `}
   protect: {addresses: ['a.b["c"]'], types: [a]}
+  drift: {mode: Remediate, interval: 30m}
   suspend: true
   timeout: 1h30m`},
 		"no spec":            {set: "spec: null", refused: "spec: Required value"},
@@ -51,6 +52,10 @@ spec:
 		"an address twice":   {set: "spec: {protect: {addresses: [a.b, a.b]}}", refused: "spec.protect.addresses[1]: Duplicate value"},
 		"no time":            {set: "spec: {timeout: 0s}", refused: `spec.timeout: Invalid value: "0s": the timeout must be at least 1s`},
 		"no duration":        {set: "spec: {timeout: soon}", refused: "spec.timeout: Invalid value"},
+		"empty drift":        {set: "spec: {drift: {}}", refused: "spec.drift in body should have at least 1 properties"},
+		"other drift":        {set: "spec: {drift: {mode: Mend}}", refused: `spec.drift.mode: Unsupported value: "Mend": supported values: "Ignore", "Report", "Remediate"`},
+		"hasty drift":        {set: "spec: {drift: {interval: 59s}}", refused: `spec.drift.interval: Invalid value: "59s": the interval must be at least 1m`},
+		"drift some time":    {set: "spec: {drift: {interval: soon}}", refused: "spec.drift.interval: Invalid value"},
 		"long name":          {set: "metadata: {name: " + strings.Repeat("a", 200) + "}"},
 		"too long name":      {set: "metadata: {name: " + strings.Repeat("a", 201) + "}", refused: "the name may have at most 200 characters, so that the names of its runs and Secrets fit"},
 		"everything may change": {then: `

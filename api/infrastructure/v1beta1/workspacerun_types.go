@@ -180,7 +180,8 @@ type WorkspaceRunStatus struct {
 	Plan PlanSummary `json:"plan,omitempty,omitzero"`
 
 	// reportSecretName is the Secret in which people can read, under the keys
-	// <run>.log and <run>.plan, the end of the log of the run and its plan.
+	// <run>.log and <run>.plan, the end of the log of the run and its plan; for a
+	// run with the operation Plan, drift.log and drift.plan.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

@@ -21,7 +21,11 @@ const (
 	// run are where they are wanted.
 	OutputsStoredCondition = "OutputsStored"
 
-	// ReadyCondition sums up the others.
+	// DriftedCondition is true when the infrastructure is not as its inputs want
+	// it any more: somebody else has changed it. It is no part of Ready.
+	DriftedCondition = "Drifted"
+
+	// ReadyCondition sums up the others, except for Drifted.
 	ReadyCondition = "Ready"
 )
 
@@ -86,6 +90,12 @@ type WorkspaceTemplateApplySpec struct {
 	// +optional
 	Approval Approval `json:"approval,omitempty,omitzero"`
 
+	// drift says how often it is looked whether somebody else has changed the
+	// infrastructure, and what happens then. By default it is looked every hour,
+	// and told in the condition Drifted.
+	// +optional
+	Drift Drift `json:"drift,omitempty,omitzero"`
+
 	// suspend keeps new runs from being started, those of a deletion included;
 	// default false. A run that is under way goes on.
 	// +optional
@@ -136,6 +146,37 @@ type Approval struct {
 	ApprovedPlan string `json:"approvedPlan,omitempty"`
 }
 
+// DriftMode says what happens when somebody else has changed the infrastructure.
+// +kubebuilder:validation:Enum=Ignore;Report;Remediate
+type DriftMode string
+
+const (
+	// DriftIgnore never looks.
+	DriftIgnore DriftMode = "Ignore"
+	// DriftReport looks, and tells in the condition Drifted.
+	DriftReport DriftMode = "Report"
+	// DriftRemediate looks, tells, and applies the same inputs again.
+	DriftRemediate DriftMode = "Remediate"
+)
+
+// Drift says how often it is looked whether somebody else has changed the
+// infrastructure, and what happens then.
+// +kubebuilder:validation:MinProperties=1
+type Drift struct {
+	// mode is Ignore (never look), Report (tell in the condition Drifted) or
+	// Remediate (tell, and apply the same inputs again; approval and protection
+	// count as for any apply); default Report.
+	// +optional
+	Mode DriftMode `json:"mode,omitempty"`
+
+	// interval is how long after a check or an apply that went well it is looked
+	// again, for instance 30m, and up to a tenth more, so that not all look at
+	// once; at least 1m, default 1h.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="the interval must be at least 1m"
+	Interval *metav1.Duration `json:"interval,omitempty"`
+}
+
 // Protection names resources, by address or by type.
 // +kubebuilder:validation:MinProperties=1
 type Protection struct {
@@ -172,8 +213,8 @@ type VariablesSource struct {
 // WorkspaceTemplateApplyStatus is what is known of an instance of a template.
 // +kubebuilder:validation:MinProperties=1
 type WorkspaceTemplateApplyStatus struct {
-	// conditions are InputsResolved, Applied, OutputsStored, Paused and their
-	// summary Ready.
+	// conditions are InputsResolved, Applied, OutputsStored, Drifted, Paused and
+	// the summary Ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -210,11 +251,12 @@ type WorkspaceTemplateApplyStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	OutputsSecretName string `json:"outputsSecretName,omitempty"`
 
-	// plan counts what the last plan wanted to change.
+	// plan counts what the last plan wanted to change. One that only looked for
+	// drift does not count.
 	// +optional
 	Plan PlanSummary `json:"plan,omitempty,omitzero"`
 
-	// lastRun is the name of the latest WorkspaceRun.
+	// lastRun is the name of the latest WorkspaceRun that applies or destroys.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -270,6 +312,16 @@ type PlanSummary struct {
 	Replace *int32 `json:"replace,omitempty"`
 }
 
+// ChangesResources tells whether the plan changes anything but outputs.
+func (p PlanSummary) ChangesResources() bool {
+	for _, n := range []*int32{p.Add, p.Change, p.Destroy, p.Replace} {
+		if n != nil && *n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // WorkspaceTemplateApply is one instance of a WorkspaceTemplate: the wanted
 // state of a piece of infrastructure.
 //
@@ -281,6 +333,7 @@ type PlanSummary struct {
 // +kubebuilder:printcolumn:name="Template",type="string",JSONPath=".spec.templateRef.name",description="The WorkspaceTemplate"
 // +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="The infrastructure is as wanted and its outputs are stored"
 // +kubebuilder:printcolumn:name="Reason",type="string",JSONPath=`.status.conditions[?(@.type=="Applied")].reason`,description="How the last run went"
+// +kubebuilder:printcolumn:name="Drifted",type="string",JSONPath=`.status.conditions[?(@.type=="Drifted")].status`,description="Somebody else has changed the infrastructure"
 // +kubebuilder:printcolumn:name="Last Run",type="string",JSONPath=".status.lastRun",description="The latest WorkspaceRun"
 // +kubebuilder:printcolumn:name="Last Applied",type="date",JSONPath=".status.lastAppliedTime",description="Time since the last successful run"
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp",description="Time since creation"
