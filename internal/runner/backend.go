@@ -30,6 +30,8 @@ const maxState = 256 << 20
 // run's lock (stateLock) is held all the time.
 type backend struct {
 	store *stateStore
+	// readOnly refuses writes, and the lock that they would need.
+	readOnly bool
 	// unsaved is the file that holds a state while it is being saved.
 	unsaved string
 	// hold is how long a write waits to be saved, at most; ended by giveUp.
@@ -95,14 +97,16 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch req.Method {
-	case http.MethodGet:
+	switch {
+	case req.Method == http.MethodGet:
 		b.get(w)
-	case http.MethodPost:
+	case b.readOnly:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	case req.Method == http.MethodPost:
 		b.post(w, req)
-	case "LOCK":
+	case req.Method == "LOCK":
 		b.lock(w, req)
-	case "UNLOCK":
+	case req.Method == "UNLOCK":
 		b.unlock(w, req)
 	default:
 		w.WriteHeader(http.StatusMethodNotAllowed)

@@ -20,6 +20,8 @@
 //   - A run that crashed at any point is mended by the next run of the same
 //     inputs: with the state saved and the outputs not, it finds no changes and
 //     stores the outputs.
+//   - A run that only plans takes no lock and waits for none. It writes nothing but
+//     its report, so that it may be killed at any moment.
 //   - There is a result, whatever happens, panics included; only when we are
 //     killed is there none.
 //   - No secret is in the result or in the log: known values, whatever OpenTofu

@@ -72,7 +72,7 @@ func (r *run) noteElsewhere(ctx context.Context) error {
 // lookElsewhere finds out what has become of a state that is kept elsewhere. If
 // that fails, it may hold infrastructure.
 func (r *run) lookElsewhere(ctx context.Context) {
-	if !r.planned || !r.elsewhere() {
+	if !r.planned || !r.elsewhere() || r.onlyPlans() {
 		return
 	}
 	err := r.pullState(ctx)

@@ -118,7 +118,7 @@ func (r *run) serveState(ctx context.Context) error {
 	giveUp, stop := context.WithCancel(context.Background())
 	context.AfterFunc(ctx, func() { time.AfterFunc(r.Grace, stop) })
 	r.server = &backend{
-		store: r.store, unsaved: r.path(unsavedFile), hold: hold, giveUp: giveUp, log: r.log,
+		store: r.store, readOnly: r.onlyPlans(), unsaved: r.path(unsavedFile), hold: hold, giveUp: giveUp, log: r.log,
 		saved: func(state []byte) { r.redactor.add(tfstate.SensitiveValues(state)...) },
 	}
 	if err := r.server.serve(); err != nil {

@@ -30,6 +30,11 @@ const (
 	planEnding = ".plan"
 )
 
+// DriftReport is what the report of a run that only plans is kept under, instead of
+// the name of the run: there is one, so that it takes no place from those of runs
+// that change something.
+const DriftReport = "drift"
+
 // PlanKey is the key of the reports Secret for the plan of a run.
 func PlanKey(run string) string { return run + planEnding }
 
@@ -54,9 +59,13 @@ func (r *run) report(ctx context.Context) error {
 	if r.inputs == nil {
 		return nil // the workspace is not known to exist
 	}
-	news := map[string][]byte{r.Run + logEnding: r.log.tail()}
+	name := r.Run
+	if r.onlyPlans() {
+		name = DriftReport
+	}
+	news := map[string][]byte{name + logEnding: r.log.tail()}
 	if r.planText != "" {
-		news[PlanKey(r.Run)] = []byte(r.planText)
+		news[PlanKey(name)] = []byte(r.planText)
 	}
 	foreign := false
 	err := retry(ctx, refused, r.awaitAPI, func(ctx context.Context) error {
@@ -101,29 +110,40 @@ func (r *run) owns(secret *corev1.Secret) bool {
 // oldest.
 func (r *run) addReport(data, news map[string][]byte) map[string][]byte {
 	kept := maps.Clone(news)
-	runs := map[int]bool{r.sequence(r.Run): true}
-	for key := range data {
-		runs[r.sequence(key)] = true
+	runs := map[int]bool{}
+	for _, keys := range []map[string][]byte{data, news} {
+		for key := range keys {
+			runs[r.sequence(key)] = true
+		}
 	}
+	delete(runs, noSequence)
 	newest := slices.Sorted(maps.Keys(runs))
 	newest = newest[max(0, len(newest)-reportedRuns):]
 	for key, value := range data {
-		if _, replaced := news[key]; !replaced && slices.Contains(newest, r.sequence(key)) {
+		_, replaced := news[key]
+		ofDrift := reportOf(key) == DriftReport && !r.onlyPlans()
+		if !replaced && (ofDrift || slices.Contains(newest, r.sequence(key))) {
 			kept[key] = value
 		}
 	}
 	return kept
 }
 
-// sequence is the number of a run in its name, or in a key made from that; -1 if
-// it has none.
+// noSequence is the number of what has none.
+const noSequence = -1
+
+// sequence is the number of the run in the name of a key; noSequence if it has none.
 func (r *run) sequence(key string) int {
-	key = strings.TrimSuffix(strings.TrimSuffix(key, logEnding), planEnding)
-	n, err := strconv.Atoi(strings.TrimPrefix(key, r.Workspace+"-"))
+	n, err := strconv.Atoi(strings.TrimPrefix(reportOf(key), r.Workspace+"-"))
 	if err != nil {
-		return -1
+		return noSequence
 	}
 	return n
+}
+
+// reportOf is the name of the report that a key belongs to.
+func reportOf(key string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(key, logEnding), planEnding)
 }
 
 // lastBytes is the end of a text, at most so many bytes of it, from the beginning

@@ -45,7 +45,7 @@ type run struct {
 	changed  bool                  // plan: there is something to apply
 	planned  bool                  // plan: it was made
 	changes  []tofu.ResourceChange // plan
-	planText string                // judge: the plan for people; "" unless it is to be approved
+	planText string                // judge, show: the plan for people; "" unless somebody has to look at it
 }
 
 // Run carries out one run and writes its result to the run's directory. When
@@ -85,11 +85,7 @@ func Run(ctx context.Context, c client.Client, o Options) (*Result, error) {
 // carryOut does what the run is for.
 func (r *run) carryOut(ctx context.Context) error {
 	r.log.printf("run %s: %s of workspace %s/%s", r.Run, strings.ToLower(string(r.Operation)), r.Namespace, r.Workspace)
-	for _, step := range []func(context.Context) error{
-		r.readInputs, r.takeLock, r.openState, r.recover, r.restore, r.emptyDirectory,
-		r.writeModule, r.writeVariables, r.writeLockFile,
-		r.init, r.pullState, r.expectState, r.plan, r.judge, r.noteElsewhere, r.apply,
-	} {
+	for _, step := range r.steps() {
 		if ctx.Err() != nil {
 			return r.interrupted(ctx)
 		}
@@ -103,12 +99,33 @@ func (r *run) carryOut(ctx context.Context) error {
 	return nil
 }
 
+// steps are what a run does, in this order. One that only plans does not take the
+// lock, and therefore writes nothing of the state: it may be killed at any moment.
+func (r *run) steps() []func(context.Context) error {
+	if r.onlyPlans() {
+		return []func(context.Context) error{
+			r.readInputs, r.openState, r.emptyDirectory, r.writeModule, r.writeVariables, r.writeLockFile,
+			r.init, r.pullState, r.expectState, r.plan, r.show,
+		}
+	}
+	return []func(context.Context) error{
+		r.readInputs, r.takeLock, r.openState, r.recover, r.restore, r.emptyDirectory,
+		r.writeModule, r.writeVariables, r.writeLockFile,
+		r.init, r.pullState, r.expectState, r.plan, r.judge, r.noteElsewhere, r.apply,
+	}
+}
+
+func (r *run) onlyPlans() bool { return r.Operation == infrav1.OperationPlan }
+
 // finish ends the run, whatever became of it: outputs, state, lock, result.
 func (r *run) finish(err error) {
 	// What is left to do is short and must be done although the run may have
 	// been interrupted.
 	ctx, cancel := context.WithTimeout(context.Background(), r.Grace)
 	defer cancel()
+	if r.onlyPlans() {
+		err = errors.Join(err, r.forgetForeignStates()) // it has none of its own
+	}
 	if saveErr := r.stateNotSaved(err); saveErr != nil {
 		err = saveErr
 	}
@@ -210,7 +227,7 @@ func (r *run) path(name string) string { return filepath.Join(r.Dir, name) }
 func (r *run) interrupted(ctx context.Context) error {
 	reason, why := r.stopped(ctx)
 	message := why + " before anything was changed"
-	if r.planned && r.changed {
+	if r.planned && r.changed && !r.onlyPlans() {
 		message = why + "; what had been changed until then is recorded in the state"
 	}
 	return fail(reason, message)

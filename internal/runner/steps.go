@@ -36,7 +36,7 @@ func (r *run) init(ctx context.Context) error {
 
 // plan makes the plan and judges it.
 func (r *run) plan(ctx context.Context) error {
-	options := tofu.PlanOptions{Out: r.path(planFile), Args: r.inputs.Args.Plan}
+	options := tofu.PlanOptions{Out: r.path(planFile), Args: r.inputs.Args.Plan, Unlocked: r.onlyPlans()}
 	if r.Operation == infrav1.OperationDestroy {
 		options.Destroy, options.Args = true, r.inputs.Args.Destroy
 	}
@@ -85,13 +85,19 @@ func (r *run) validate(ctx context.Context, planFailed *failure) error {
 // inModule tells whether an error is about a place in the module.
 func inModule(d tofu.Diagnostic) bool { return d.Range != nil }
 
+// show keeps a plan that changes resources for people to read. One that changes
+// outputs only is no news of the infrastructure.
+func (r *run) show(ctx context.Context) error {
+	if r.result.Plan.ChangesResources() {
+		r.planText = r.readablePlan(ctx)
+	}
+	return nil
+}
+
 // apply carries out the plan, if that changes anything.
 func (r *run) apply(ctx context.Context) error {
-	switch {
-	case !r.changed:
+	if !r.changed {
 		r.log.printf("no changes")
-		return nil
-	case r.Operation == infrav1.OperationPlan:
 		return nil
 	}
 	reason, args := ReasonApplyFailed, r.inputs.Args.Apply

@@ -14,6 +14,9 @@ type PlanOptions struct {
 	Out string
 	// Destroy plans the removal of everything.
 	Destroy bool
+	// Unlocked plans without the lock on the state, for a plan that is only looked
+	// at: nothing is to wait for it, nor it for anything.
+	Unlocked bool
 	// Args are further arguments.
 	Args []string
 }
@@ -41,6 +44,9 @@ func planArgs(o PlanOptions) []string {
 	args := []string{"plan", "-json", "-input=false", "-no-color", "-detailed-exitcode", "-out=" + o.Out}
 	if o.Destroy {
 		args = append(args, "-destroy")
+	}
+	if o.Unlocked {
+		args = append(args, "-lock=false")
 	}
 	return append(args, o.Args...)
 }

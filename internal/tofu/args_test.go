@@ -28,6 +28,10 @@ func TestArguments(t *testing.T) {
 		got:  planArgs(PlanOptions{Out: "/run/plan", Destroy: true}),
 		want: []string{"plan", "-json", "-input=false", "-no-color", "-detailed-exitcode", "-out=/run/plan", "-destroy"},
 	}, {
+		name: "plan without the lock",
+		got:  planArgs(PlanOptions{Out: "/run/plan", Unlocked: true, Args: []string{"-target=a.b"}}),
+		want: []string{"plan", "-json", "-input=false", "-no-color", "-detailed-exitcode", "-out=/run/plan", "-lock=false", "-target=a.b"},
+	}, {
 		name: "apply takes the plan last",
 		got:  applyArgs(ApplyOptions{Plan: "/run/plan", Args: []string{"-parallelism=2"}}),
 		want: []string{"apply", "-json", "-input=false", "-no-color", "-parallelism=2", "/run/plan"},
