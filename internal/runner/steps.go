@@ -87,11 +87,11 @@ func inModule(d tofu.Diagnostic) bool { return d.Range != nil }
 
 // show keeps a plan that changes resources for people to read. One that changes
 // outputs only is no news of the infrastructure.
-func (r *run) show(ctx context.Context) error {
+func (r *run) show(ctx context.Context) (err error) {
 	if r.result.Plan.ChangesResources() {
-		r.planText = r.readablePlan(ctx)
+		r.planText, err = r.readablePlan(ctx)
 	}
-	return nil
+	return err
 }
 
 // apply carries out the plan, if that changes anything.

@@ -29,8 +29,13 @@ type Limits struct {
 // behind need not be told of every run that ends.
 const told = 10
 
-// order is what goes first: somebody waits for a deletion.
-var order = map[infrav1.Operation]int{infrav1.OperationDestroy: -1}
+// order is what goes first, and what last: somebody waits for a deletion, and nobody
+// for a plan that is only looked at.
+var order = map[infrav1.Operation]int{infrav1.OperationDestroy: -1, infrav1.OperationPlan: 1}
+
+// checkedShare is the part of all workspaces, one in so many, that may be checked for
+// drift at once; one always may.
+const checkedShare = 10
 
 // queue knows which runs have begun, before the cache does.
 type queue struct {
@@ -68,11 +73,11 @@ func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 func (r *Reconciler) place(ctx context.Context, run *infrav1.WorkspaceRun) (int, error) {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
-	runs, err := r.unended(ctx)
+	_, positions, err := r.waiting(ctx)
 	if err != nil {
 		return 0, err
 	}
-	position := r.Limits.positions(runs)[run.UID]
+	position := positions[run.UID]
 	if position == 0 {
 		if r.queue.begun == nil {
 			r.queue.begun = map[types.UID]bool{}
@@ -99,6 +104,26 @@ func queued(position int) string {
 	return fmt.Sprintf("it waits for its turn: number %d in the queue", position)
 }
 
+// waiting are the runs that have not ended, and the positions of those that may not
+// begin yet.
+func (r *Reconciler) waiting(ctx context.Context) ([]infrav1.WorkspaceRun, map[types.UID]int, error) {
+	runs, err := r.unended(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	checks := 0
+	if slices.ContainsFunc(runs, isCheck) {
+		workspaces := &infrav1.WorkspaceTemplateApplyList{}
+		if err := r.Client.List(ctx, workspaces, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, nil, fmt.Errorf("counting WorkspaceTemplateApplies: %w", err)
+		}
+		checks = max(1, len(workspaces.Items)/checkedShare)
+	}
+	return runs, r.Limits.positions(runs, checks), nil
+}
+
+func isCheck(run infrav1.WorkspaceRun) bool { return run.Spec.Operation == infrav1.OperationPlan }
+
 // unended are the runs of the cache that have not ended, those that have begun
 // marked as such.
 func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error) {
@@ -124,14 +149,16 @@ func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error
 }
 
 // positions are the places in the queue, from 1 on, of the runs that may not begin
-// yet; 0 may. A run that its namespace holds up holds up nobody of another.
-func (l Limits) positions(runs []infrav1.WorkspaceRun) map[types.UID]int {
+// yet; 0 may. A run that its namespace holds up holds up nobody of another. checks is
+// how many runs that only plan are carried out at once.
+func (l Limits) positions(runs []infrav1.WorkspaceRun, checks int) map[types.UID]int {
 	runs = slices.SortedFunc(slices.Values(runs), before)
 	positions := map[types.UID]int{}
-	total, waiting, inNamespace := 0, 0, map[string]int{}
+	total, checking, waiting, inNamespace := 0, 0, 0, map[string]int{}
 	for i := range runs {
 		run := &runs[i]
-		full := l.Total > 0 && total >= l.Total || l.PerNamespace > 0 && inNamespace[run.Namespace] >= l.PerNamespace
+		full := l.Total > 0 && total >= l.Total || l.PerNamespace > 0 && inNamespace[run.Namespace] >= l.PerNamespace ||
+			isCheck(*run) && checking >= checks
 		if full && !run.Begun() {
 			waiting++
 			positions[run.UID] = waiting
@@ -139,6 +166,9 @@ func (l Limits) positions(runs []infrav1.WorkspaceRun) map[types.UID]int {
 		}
 		total++
 		inNamespace[run.Namespace]++
+		if isCheck(*run) {
+			checking++
+		}
 	}
 	return positions
 }
@@ -171,12 +201,11 @@ func makesRoom() predicate.Predicate {
 func (r *Reconciler) next(ctx context.Context, _ client.Object) []reconcile.Request {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
-	runs, err := r.unended(ctx)
+	runs, positions, err := r.waiting(ctx)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Runs that wait are not woken")
 		return nil
 	}
-	positions := r.Limits.positions(runs)
 	var requests []reconcile.Request
 	for i := range runs {
 		if run := &runs[i]; !run.Begun() && positions[run.UID] <= told {

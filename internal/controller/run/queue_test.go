@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +50,35 @@ func TestPositions(t *testing.T) {
 		"the two of b":                {Limits{Total: 4, PerNamespace: 2}, map[types.UID]int{"a2": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(tt.limits.positions(runs)).To(Equal(tt.want))
+			NewWithT(t).Expect(tt.limits.positions(runs, 0)).To(Equal(tt.want))
+		})
+	}
+}
+
+func TestPositionsOfChecks(t *testing.T) {
+	var runs []infrav1.WorkspaceRun
+	for i, name := range []string{"c1", "c2", "c3", "running", "apply"} {
+		run := infrav1.WorkspaceRun{ObjectMeta: metav1.ObjectMeta{
+			Name: name, UID: types.UID(name), CreationTimestamp: metav1.NewTime(noon.Add(time.Duration(i) * time.Second)),
+		}}
+		run.Spec.Operation = infrav1.OperationPlan
+		runs = append(runs, run)
+	}
+	runs[3].Status.StartTime = metav1.NewTime(noon)
+	runs[4].Spec.Operation = infrav1.OperationApply
+	for name, tt := range map[string]struct {
+		limits Limits
+		checks int
+		want   map[types.UID]int
+	}{
+		"one at once":           {Limits{}, 1, map[types.UID]int{"c1": 1, "c2": 2, "c3": 3}},
+		"two at once":           {Limits{}, 2, map[types.UID]int{"c2": 1, "c3": 2}},
+		"all":                   {Limits{}, 4, map[types.UID]int{}},
+		"after all else":        {Limits{Total: 2}, 4, map[types.UID]int{"c1": 1, "c2": 2, "c3": 3}},
+		"a limit for all rules": {Limits{Total: 1}, 4, map[types.UID]int{"apply": 1, "c1": 2, "c2": 3, "c3": 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(tt.limits.positions(runs, tt.checks)).To(Equal(tt.want))
 		})
 	}
 }
@@ -153,6 +182,30 @@ func TestADeletedRunDoesNotWait(t *testing.T) {
 	w.Expect(env.Client.Delete(context.Background(), run)).To(Succeed())
 	w.executor.execution = lost
 	w.Expect(w.look("gone")).To(HavePrefix("Lost"))
+}
+
+// Workspaces of other tests count, too.
+func TestATenthOfAllWorkspacesIsCheckedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	workspaces := func() int {
+		list := &infrav1.WorkspaceTemplateApplyList{}
+		w.Expect(env.Client.List(context.Background(), list)).To(Succeed())
+		return len(list.Items)
+	}
+	for i := workspaces(); i < 20; i++ {
+		w.make(fmt.Sprintf("other-%d", i), fmt.Sprintf("other-%d", i), infrav1.OperationApply)
+	}
+	begun := 0
+	for full := false; !full; {
+		name := fmt.Sprintf("check-%d", begun)
+		w.queue(name, infrav1.OperationPlan)
+		if full = strings.HasPrefix(w.look(name), "Pending"); !full {
+			begun++
+		}
+	}
+	w.Expect(begun).To(Equal(workspaces() / 10))
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"), "they hold up nothing else")
 }
 
 func TestHowThePositionIsTold(t *testing.T) {
