@@ -23,6 +23,12 @@ type Engine interface {
 	// UpToDate as far as anybody can say.
 	Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *Inputs) (Observation, error)
 
+	// Check asks for it to be looked, when that is due, whether somebody else has
+	// changed the infrastructure. It is for a workspace that Apply has just called
+	// UpToDate, with the same inputs. A check gives way to whatever Apply, Destroy
+	// or Release want to begin.
+	Check(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *Inputs) (Drift, error)
+
 	// Destroy asks for the infrastructure, its state and everything else that
 	// is kept for the workspace to be gone. The inputs are the present ones;
 	// they are used only if those that the infrastructure was made from are
@@ -77,15 +83,16 @@ const (
 type Observation struct {
 	State State
 
-	// Run is the name of the latest run; "" if there is none.
+	// Run is the name of the latest run that applies or destroys, or of a check that
+	// it waits for; "" if there is none.
 	Run string
 	// Operation of that run.
 	Operation infrav1.Operation
 	// NotBegun is why nothing is carried out although State is Running; "" if
 	// something is.
 	NotBegun string
-	// Refreshing is true when State is Running and the infrastructure is as it is
-	// wanted already: the run was asked for by an annotation.
+	// Refreshing is true when State is Running and the infrastructure was made from
+	// the inputs asked for already: an annotation asks for the run, or drift does.
 	Refreshing bool
 	// HandledRequest is the value of the annotation apply-requested-at for which
 	// a run has ended, well or not; "" if there is none or it is not known.
@@ -104,6 +111,22 @@ type Observation struct {
 	PlanText string
 	// LastApplied is when the last successful apply ended; zero if not known.
 	LastApplied time.Time
+}
+
+// Drift is what is known of the changes that somebody else has made to the
+// infrastructure of a workspace.
+type Drift struct {
+	// Plan counts what an apply would do about them, as the last check or a later
+	// apply has found it: nothing, if there are none; nil if that is not known.
+	Plan *infrav1.PlanSummary
+	// PlanText is where people can read that plan, set when it changes anything.
+	PlanText string
+	// Failure is why the last check failed, and when the next one is; nil if it
+	// did not.
+	Failure *Failure
+	// CheckAfter is how long until the next check; 0 means that the end of a run,
+	// or a change of the workspace, has to come first.
+	CheckAfter time.Duration
 }
 
 // Failure is why a run failed.

@@ -79,7 +79,7 @@ func ownedConditions(object client.Object) (summary string, others []string, obs
 		}, o.Status.ObservedGeneration
 	case *infrav1.WorkspaceTemplateApply:
 		return infrav1.ReadyCondition, []string{
-			infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition, "Paused",
+			infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition, infrav1.DriftedCondition, "Paused",
 		}, o.Status.ObservedGeneration
 	case *infrav1.WorkspaceRun:
 		// The spec of a run never changes.

@@ -10,13 +10,17 @@ import (
 
 // fakeEngine answers what the test says, and remembers what it was asked.
 type fakeEngine struct {
-	// observation is the answer to everything.
+	// observation is the answer to all but a check.
 	observation engine.Observation
 	// movable is what PrepareMove answers.
 	movable bool
+	// drift is the answer to a check.
+	drift engine.Drift
+	// checkErr is the error of one.
+	checkErr error
 	// nextErr is the answer to the next question only.
 	nextErr error
-	// asked are the questions: apply, destroy, release.
+	// asked are the questions: apply, check, destroy, release.
 	asked []string
 	// inputs are those of the last question; nil if it had none.
 	inputs *engine.Inputs
@@ -29,6 +33,12 @@ func (f *fakeEngine) Apply(_ context.Context, _ *infrav1.WorkspaceTemplateApply,
 		return f.observation, nil // only a look: nothing was asked for
 	}
 	return f.answer("apply", in)
+}
+
+func (f *fakeEngine) Check(_ context.Context, _ *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Drift, error) {
+	f.asked = append(f.asked, "check")
+	f.inputs = in
+	return f.drift, f.checkErr
 }
 
 func (f *fakeEngine) Destroy(_ context.Context, _ *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Observation, error) {

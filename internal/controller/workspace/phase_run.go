@@ -20,7 +20,8 @@ const (
 	// ReasonApplying: a run is under way. Its end wakes us.
 	ReasonApplying = "Applying"
 	// ReasonRefreshing: the condition is true, and a run that the annotation
-	// apply-requested-at asked for is under way. Its end wakes us.
+	// apply-requested-at asked for, or that undoes drift, is under way. Its end wakes
+	// us.
 	ReasonRefreshing = "Refreshing"
 	// ReasonDestroying: a run is destroying the infrastructure. Its end wakes us.
 	ReasonDestroying = "Destroying"
@@ -126,7 +127,9 @@ func (s *scope) record(observation engine.Observation) {
 	s.observation = observation
 	status := &s.workspace.Status
 	status.WorkspaceName = tfstate.Suffix(s.workspace.Namespace, s.workspace.Name)
-	status.LastRun = observation.Run
+	if observation.Operation != infrav1.OperationPlan {
+		status.LastRun = observation.Run
+	}
 	if observation.HandledRequest != "" {
 		status.LastHandledApplyRequest = observation.HandledRequest
 	}

@@ -47,7 +47,7 @@ type scope struct {
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplateapplies,verbs=get;list;watch;create;update;patch;delete
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplateapplies/status,verbs=get;update;patch
 // +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspacetemplateapplies/finalizers,verbs=update
-// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups=infrastructure.cluster.x-k8s.io,resources=workspaceruns,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=cluster.x-k8s.io,resources=clusters,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=configmaps;namespaces,verbs=get;list;watch
@@ -76,7 +76,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	defer func() {
 		workspace.Status.ObservedGeneration = workspace.Generation
 		reterr = errors.Join(reterr, phase.Patch(ctx, helper, workspace, infrav1.ReadyCondition,
-			[]string{infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition}))
+			[]string{infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition}, infrav1.DriftedCondition))
 	}()
 	return phase.Run(ctx, r.Reporter, workspace, &scope{workspace: workspace}, r.phases(workspace))
 }
@@ -93,6 +93,7 @@ func (r *Reconciler) phases(workspace *infrav1.WorkspaceTemplateApply) []phase.P
 	return []phase.Phase[*scope]{
 		resolve,
 		{Name: "run", Condition: infrav1.AppliedCondition, Run: r.run},
+		{Name: "checkDrift", Condition: infrav1.DriftedCondition, Run: r.checkDrift},
 		{Name: "storeOutputs", Condition: infrav1.OutputsStoredCondition, Run: r.storeOutputs},
 	}
 }

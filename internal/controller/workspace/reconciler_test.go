@@ -80,6 +80,10 @@ func TestWhatTheEngineSaysIsShown(t *testing.T) {
 			w.Expect(result).To(Equal(tt.result))
 			tt.conditions["InputsResolved"] = "True/InputsResolved"
 			tt.conditions["Paused"] = "False/NotPaused"
+			tt.conditions["Drifted"] = "Unknown/NotChecked"
+			if tt.err != nil {
+				tt.conditions["Drifted"] = "Unknown/NotReached"
+			}
 			if _, ready := tt.conditions["Ready"]; !ready {
 				tt.conditions["Ready"] = "False/NotReady"
 			}

@@ -27,19 +27,20 @@ func (e *Engine) Destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if err != nil {
 		return engine.Observation{}, err
 	}
-	latest := last(runs)
-	if latest != nil && !latest.Ended() {
-		return observe(decision{action: await}, latest, runs), nil
+	changes := changesOf(runs)
+	latest := last(changes)
+	if active, err := e.underWay(ctx, runs); active != nil || err != nil {
+		return observe(decision{action: await}, active, changes), err
 	}
-	if unsaved := stateMayBeOnDisk(runs); unsaved != nil {
-		return observe(decision{action: giveUp}, unsaved, runs), nil
+	if unsaved := stateMayBeOnDisk(changes); unsaved != nil {
+		return observe(decision{action: giveUp}, unsaved, changes), nil
 	}
 	empty, missing, err := e.stateEmpty(ctx, workspace)
 	switch {
 	case err != nil:
 		return engine.Observation{}, err
 	case missing != nil:
-		return failedWith(missing, latest, runs), nil
+		return failedWith(missing, latest, changes), nil
 	case !empty:
 		return e.destroy(ctx, workspace, in, runs)
 	}
@@ -48,7 +49,7 @@ func (e *Engine) Destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 		return engine.Observation{}, err
 	}
 	if holder != "" {
-		return lockedBy(holder, workspace, latest, runs), nil
+		return lockedBy(holder, workspace, latest, changes), nil
 	}
 	return e.forget(ctx, workspace, runs, e.deleteState)
 }
@@ -69,8 +70,8 @@ func (e *Engine) lockHolder(ctx context.Context, workspace *infrav1.WorkspaceTem
 // lockedBy is the observation of a state that is empty as far as we know, but
 // locked although no run is active: by a person who works on it, or by a run that
 // is gone and whose state is on its disk only. Leases are not watched.
-func lockedBy(holder string, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun) engine.Observation {
-	observation := observe(decision{action: retryLater, wait: firstRetry}, latest, runs)
+func lockedBy(holder string, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun, changes []infrav1.WorkspaceRun) engine.Observation {
+	observation := observe(decision{action: retryLater, wait: firstRetry}, latest, changes)
 	observation.Failure = &engine.Failure{
 		Reason: runner.ReasonStateLocked,
 		Message: fmt.Sprintf("the state is locked by %s, so that it may not be all there is; save what it has made, then release Lease %s",
@@ -86,7 +87,8 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if err != nil {
 		return engine.Observation{}, err
 	}
-	latest := last(runs)
+	changes := changesOf(runs)
+	latest := last(changes)
 	next, digest := decideDestroy(digests, latest, newTerms(workspace, latest), e.Now())
 	next = next.unless(workspace.Spec.Suspend)
 	if next.action == start {
@@ -95,13 +97,13 @@ func (e *Engine) destroy(ctx context.Context, workspace *infrav1.WorkspaceTempla
 			return engine.Observation{}, err
 		}
 		if taken != nil {
-			return failedWith(taken, latest, runs), nil
+			return failedWith(taken, latest, changes), nil
 		}
 		if latest, err = e.startDestroy(ctx, workspace, in, runs, digest, next.attempt); err != nil {
 			return engine.Observation{}, err
 		}
 	}
-	observation := observe(next, latest, runs)
+	observation := observe(next, latest, changes)
 	if len(digests) == 0 {
 		observation.Failure = &engine.Failure{
 			Reason: ReasonInputsLost,
@@ -121,11 +123,13 @@ func (e *Engine) startDestroy(ctx context.Context, workspace *infrav1.WorkspaceT
 			return nil, err
 		}
 	}
-	run, _, err := e.startRun(ctx, workspace, last(runs), infrav1.OperationDestroy, target{digest: digest}, attempt)
+	run, _, err := e.startRun(ctx, workspace, runs, infrav1.OperationDestroy, target{digest: digest}, attempt)
 	if err != nil {
 		return nil, err
 	}
-	return run, e.pruneDestroys(ctx, runs)
+	// They are tried for as long as it takes. The applies stay, for they say what
+	// there is to be destroyed.
+	return run, e.keepLast(ctx, keptRuns, infrav1.OperationDestroy, runs)
 }
 
 // destroyDigests returns the digests of the inputs that a destroy can be made
@@ -166,11 +170,11 @@ func (e *Engine) destroyDigests(ctx context.Context, workspace *infrav1.Workspac
 // stateMayBeOnDisk returns the run that could not save its state, nil if there is
 // none: then no state in the API server does not mean that there are no
 // resources. A success proves that somebody has seen to what was before it: the
-// run had kept the lock.
-func stateMayBeOnDisk(runs []infrav1.WorkspaceRun) *infrav1.WorkspaceRun {
-	for i := len(runs) - 1; i >= 0 && runs[i].Status.Phase != infrav1.RunSucceeded; i-- {
-		if stateNotSaved(&runs[i]) {
-			return &runs[i]
+// run had kept the lock. A check has none, and proves nothing.
+func stateMayBeOnDisk(changes []infrav1.WorkspaceRun) *infrav1.WorkspaceRun {
+	for i := len(changes) - 1; i >= 0 && changes[i].Status.Phase != infrav1.RunSucceeded; i-- {
+		if stateNotSaved(&changes[i]) {
+			return &changes[i]
 		}
 	}
 	return nil
@@ -186,15 +190,20 @@ func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	if err != nil {
 		return engine.Observation{}, err
 	}
-	if latest := last(runs); latest != nil && !latest.Ended() {
-		return observe(decision{action: await}, latest, runs), e.callOff(ctx, latest)
+	changes := changesOf(runs)
+	active, err := e.underWay(ctx, runs)
+	if err == nil && active != nil {
+		err = e.callOff(ctx, active)
+	}
+	if active != nil || err != nil {
+		return observe(decision{action: await}, active, changes), err
 	}
 	dying, err := e.dyingState(ctx, workspace)
 	switch {
 	case err != nil:
 		return engine.Observation{}, err
 	case dying != nil:
-		return failedWith(dying, last(runs), runs), nil
+		return failedWith(dying, last(changes), changes), nil
 	}
 	return e.forget(ctx, workspace, runs, e.releaseState)
 }

@@ -49,24 +49,25 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	if err != nil {
 		return engine.Observation{}, err
 	}
-	latest, request := last(runs), workspace.ApplyRequest()
-	next := e.next(workspace, in, applied, latest)
+	changes, request := changesOf(runs), workspace.ApplyRequest()
+	latest := last(changes)
+	next := e.next(workspace, in, applied, runs)
 	if next.action == start {
 		obstacle, err := e.obstacle(ctx, workspace, applied)
 		if err != nil {
 			return engine.Observation{}, err
 		}
 		if obstacle != nil {
-			return applied.publish(failedWith(obstacle, latest, runs), workspace), nil
+			return applied.publish(failedWith(obstacle, latest, changes), workspace), nil
 		}
 		if latest, err = e.apply(ctx, workspace, *in, applied.digest, runs, next.attempt); err != nil {
 			return engine.Observation{}, err
 		}
 	}
-	observation := applied.publish(observe(next, latest, runs), workspace)
+	observation := applied.publish(observe(next, latest, changes), workspace)
 	switch observation.State {
 	case engine.Running:
-		observation.Refreshing = in != nil && applied.digest == in.Digest && refreshes(latest, runs, in.Digest)
+		observation.Refreshing = in != nil && applied.digest == in.Digest && refreshes(latest, changes, in.Digest)
 	case engine.UpToDate, engine.Failed, engine.AwaitingApproval:
 		if in != nil {
 			observation.HandledRequest = request
@@ -77,11 +78,16 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 }
 
 // next says what a workspace needs. Without inputs nothing is begun.
-func (e *Engine) next(workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, applied target, latest *infrav1.WorkspaceRun) decision {
+func (e *Engine) next(workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, applied target, runs []infrav1.WorkspaceRun) decision {
+	latest := last(changesOf(runs))
 	switch {
 	case in != nil:
 		wanted := target{in.Digest, workspace.ApplyRequest()}
-		return decideApply(wanted, applied, latest, newTerms(workspace, latest), e.Now()).unless(workspace.Spec.Suspend)
+		next := decideApply(wanted, applied, latest, newTerms(workspace, latest), e.Now()).unless(workspace.Spec.Suspend)
+		if next.action == nothing && remediates(workspace, runs) {
+			return decision{action: start, attempt: 1}
+		}
+		return next
 	case latest != nil && !latest.Ended():
 		return decision{action: await}
 	}
@@ -96,22 +102,26 @@ func (made target) publish(observation engine.Observation, workspace *infrav1.Wo
 	return observation
 }
 
-// refreshes tells whether a run makes nothing else than the run before it has
+// refreshes tells whether a run makes nothing else than the change before it has
 // made well.
-func refreshes(run *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun, digest string) bool {
-	before := last(slices.DeleteFunc(slices.Clone(runs), func(other infrav1.WorkspaceRun) bool { return other.Name == run.Name }))
+func refreshes(run *infrav1.WorkspaceRun, changes []infrav1.WorkspaceRun, digest string) bool {
+	before := last(slices.DeleteFunc(slices.Clone(changes), func(other infrav1.WorkspaceRun) bool { return other.Name == run.Name }))
 	return before != nil && before.Spec.Operation == infrav1.OperationApply && before.Status.Phase == infrav1.RunSucceeded &&
 		before.Spec.InputsRef.Digest == digest && run.Spec.InputsRef.Digest == digest
 }
 
-// apply starts an applying run after those there are, and returns it.
+// apply starts an applying run after those there are, and returns it; or the check
+// that has to end first.
 func (e *Engine) apply(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in engine.Inputs, applied string,
 	runs []infrav1.WorkspaceRun, attempt int32,
 ) (*infrav1.WorkspaceRun, error) {
+	if check, err := e.underWay(ctx, runs); check != nil || err != nil {
+		return check, err
+	}
 	if err := e.storeInputs(ctx, workspace, in); err != nil {
 		return nil, err
 	}
-	run, started, err := e.startRun(ctx, workspace, last(runs), infrav1.OperationApply, target{in.Digest, workspace.ApplyRequest()}, attempt)
+	run, started, err := e.startRun(ctx, workspace, runs, infrav1.OperationApply, target{in.Digest, workspace.ApplyRequest()}, attempt)
 	if err != nil || !started {
 		return run, err
 	}
@@ -119,13 +129,13 @@ func (e *Engine) apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	return run, e.prune(ctx, workspace, runs, in.Digest, applied)
 }
 
-// startRun creates the run after latest, and tells whether it did. If there is
-// one of that name already, latest came from a stale cache; that run wakes us
+// startRun creates the run after those there are, and tells whether it did. If
+// there is one of that name already, they came from a stale cache; that run wakes us
 // when the cache sees it.
-func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun,
+func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun,
 	operation infrav1.Operation, to target, attempt int32,
 ) (*infrav1.WorkspaceRun, bool, error) {
-	name, err := e.nextName(ctx, workspace, latest)
+	name, err := e.nextName(ctx, workspace, last(runs))
 	if err != nil {
 		return nil, false, err
 	}
@@ -137,7 +147,7 @@ func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTempl
 			InputsRef:    infrav1.InputsReference{Name: inputsName(workspace.Name, to.digest), Digest: to.digest},
 			ApplyRequest: to.request,
 			Attempt:      attempt,
-			RunTerms:     termsOf(workspace, latest),
+			RunTerms:     termsOf(workspace, last(changesOf(runs))),
 		},
 	}
 	metav1.SetMetaDataAnnotation(&run.ObjectMeta, workspaceAnnotation, string(workspace.UID))
@@ -195,9 +205,9 @@ func last(runs []infrav1.WorkspaceRun) *infrav1.WorkspaceRun {
 }
 
 // observe puts what was decided into the words of the interface.
-func observe(next decision, latest *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun) engine.Observation {
+func observe(next decision, latest *infrav1.WorkspaceRun, changes []infrav1.WorkspaceRun) engine.Observation {
 	observation := engine.Observation{State: engine.UpToDate}
-	for _, run := range runs {
+	for _, run := range changes {
 		if run.Spec.Operation == infrav1.OperationApply && run.Status.Phase == infrav1.RunSucceeded {
 			observation.LastApplied = run.Status.CompletionTime.Time
 		}

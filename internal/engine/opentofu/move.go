@@ -54,7 +54,7 @@ func (e *Engine) PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTe
 			return false, nil // its end wakes the workspace
 		}
 	}
-	if stateMayBeOnDisk(runs) != nil {
+	if stateMayBeOnDisk(changesOf(runs)) != nil {
 		return false, nil // who saves that state deletes the run
 	}
 	// Leases are not moved, and not watched.

@@ -17,8 +17,13 @@ import (
 	"github.com/captproject/capt/internal/runner"
 )
 
-// keptRuns is how many runs that have ended are kept for people to look at.
-const keptRuns = 5
+const (
+	// keptRuns is how many changes that have ended are kept for people to look at.
+	keptRuns = 5
+	// keptChecks is the same for checks: what the last one has found counts until
+	// the next one has ended.
+	keptChecks = 1
+)
 
 func workspaceLabels(workspace *infrav1.WorkspaceTemplateApply) map[string]string {
 	return map[string]string{infrav1.WorkspaceLabel: format.MustFormatValue(workspace.Name)}
@@ -91,41 +96,44 @@ func (e *Engine) storeInputs(ctx context.Context, workspace *infrav1.WorkspaceTe
 	return nil
 }
 
-// prune deletes the oldest runs that have ended, and the inputs that neither a
-// run that stays nor any of the digests needs.
+// prune deletes the oldest changes that have ended, all checks but the last, and the
+// inputs that neither a change that stays nor any of the digests needs.
 func (e *Engine) prune(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun, digests ...string) error {
+	if err := e.keepLast(ctx, keptChecks, infrav1.OperationPlan, runs); err != nil {
+		return err
+	}
+	changes := changesOf(runs)
 	needed := sets.New[string]()
 	for _, digest := range digests {
 		if digest != "" {
 			needed.Insert(inputsName(workspace.Name, digest))
 		}
 	}
-	for i := range runs {
-		if i < len(runs)-keptRuns && !stateNotSaved(&runs[i]) {
-			if err := e.delete(ctx, &runs[i]); err != nil {
+	for i := range changes {
+		if i < len(changes)-keptRuns && !stateNotSaved(&changes[i]) {
+			if err := e.delete(ctx, &changes[i]); err != nil {
 				return err
 			}
 			continue
 		}
-		needed.Insert(runs[i].Spec.InputsRef.Name)
+		needed.Insert(changes[i].Spec.InputsRef.Name)
 	}
 	return e.deleteInputs(ctx, workspace, needed)
 }
 
-// pruneDestroys deletes the oldest of the destroys. They are tried for as long as
-// it takes; the applies stay, for they say what there is to be destroyed.
-func (e *Engine) pruneDestroys(ctx context.Context, runs []infrav1.WorkspaceRun) error {
-	var destroys []client.Object
+// keepLast deletes all runs with the operation but the last of them.
+func (e *Engine) keepLast(ctx context.Context, most int, operation infrav1.Operation, runs []infrav1.WorkspaceRun) error {
+	var found []client.Object
 	for i := range runs {
-		if runs[i].Spec.Operation == infrav1.OperationDestroy {
-			destroys = append(destroys, &runs[i])
+		if runs[i].Spec.Operation == operation {
+			found = append(found, &runs[i])
 		}
 	}
-	for len(destroys) > keptRuns {
-		if err := e.delete(ctx, destroys[0]); err != nil {
+	for len(found) > most {
+		if err := e.delete(ctx, found[0]); err != nil {
 			return err
 		}
-		destroys = destroys[1:]
+		found = found[1:]
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/captproject/capt/internal/runner"
 )
 
-// termsOf are the terms of the run after those there are.
+// termsOf are the terms of the run after latest, the latest change.
 func termsOf(workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun) infrav1.RunTerms {
 	terms := infrav1.RunTerms{
 		ApprovalPolicy: workspace.Spec.Approval.Policy,
