@@ -76,6 +76,10 @@ func TestCAPTClusterTemplate(t *testing.T) {
 			set:     "spec: {template: {spec: {vpcTemplateRef: {name: a}}}}",
 			refused: "exactly one of workspaceTemplateRef, vpcTemplateRef and existingVpcId must be set",
 		},
+		"an endpoint": {
+			set:     "spec: {template: {spec: {controlPlaneEndpoint: {host: a, port: 1}}}}",
+			refused: "controlPlaneEndpoint belongs to one Cluster and cannot be in a template",
+		},
 		"another region": {then: "spec: {template: {spec: {region: eu}}}"},
 		"from template to VPC": {
 			then:    "spec: {template: {spec: {workspaceTemplateRef: null, existingVpcId: vpc-1}}}",

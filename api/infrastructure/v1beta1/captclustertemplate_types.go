@@ -18,8 +18,9 @@ type CAPTClusterTemplateResource struct {
 	// +optional
 	ObjectMeta clusterv1.ObjectMeta `json:"metadata,omitempty,omitzero"`
 
-	// spec of the CAPTClusters.
+	// spec of the CAPTClusters, without the endpoint: it belongs to one Cluster.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="!has(self.controlPlaneEndpoint)",message="controlPlaneEndpoint belongs to one Cluster and cannot be in a template"
 	Spec CAPTClusterSpec `json:"spec,omitempty,omitzero"`
 }
 
