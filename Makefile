@@ -57,6 +57,13 @@ image: ## Write the container image to out/capt-image.tar, without a container r
 		/usr/local/bin/tofu=$$tofu $(CERTIFICATES:%=/etc/ssl/certs/ca-certificates.crt=%)
 	@echo 'out/capt-image.tar holds $(IMAGE): docker load -i, podman load -i, ctr -n k8s.io images import'
 
+# The release series of it are in metadata.yaml.
+VERSION ?= v0.4.0
+
+.PHONY: release
+release: ## Write what clusterctl takes to out/release: components, templates, a ClusterClass.
+	go run ./hack/release -o out/release -version $(VERSION) -image $(IMAGE)
+
 ##@ Check
 
 .PHONY: test
@@ -94,13 +101,18 @@ bench: tools ## Measure; a table for people, JSON under .bench/.
 
 ##@ Work
 
+# What a manager with --provider=Infrastructure runs.
+INFRASTRUCTURE = $(filter-out ./internal/controller/controlplane,$(wildcard ./internal/controller/*)) ./internal/engine/... ./internal/manager
+
 .PHONY: generate
 generate: ## Generate deep copies, CRDs and RBAC.
 	@set -eu; generator=$$($(TOOL) path controller-gen); \
 	"$$generator" object paths=./api/...; \
 	rm -f config/crd/bases/*.yaml; \
 	"$$generator" crd paths=./api/... output:crd:artifacts:config=config/crd/bases; \
-	"$$generator" rbac:roleName=capt-manager paths=./internal/controller/... paths=./internal/engine/... output:rbac:artifacts:config=config/rbac
+	"$$generator" rbac:roleName=capt-manager paths=./internal/controller/... paths=./internal/engine/... paths=./internal/manager output:rbac:artifacts:config=config/rbac; \
+	"$$generator" rbac:roleName=capt-manager $(INFRASTRUCTURE:%=paths=%) output:rbac:artifacts:config=config/infrastructure; \
+	"$$generator" rbac:roleName=capt-manager paths=./internal/controller/controlplane paths=./internal/manager output:rbac:artifacts:config=config/control-plane
 
 .PHONY: lint
 lint: ## Run golangci-lint, kube-api-linter included, on every module of ours.

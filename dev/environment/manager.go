@@ -44,9 +44,12 @@ func (e *Environment) StartManager(ctx context.Context) error {
 
 // startManager starts a manager and returns where it tells its health.
 func (e *Environment) startManager(ctx context.Context, options ManagerOptions) (*process, string, error) {
-	kubeconfig, err := e.ManagerKubeconfig(ctx)
-	if err != nil {
-		return nil, "", err
+	kubeconfig := options.Kubeconfig
+	if kubeconfig == "" {
+		var err error
+		if kubeconfig, err = e.ManagerKubeconfig(ctx); err != nil {
+			return nil, "", err
+		}
 	}
 	port, err := freePort()
 	if err != nil {
@@ -54,14 +57,14 @@ func (e *Environment) startManager(ctx context.Context, options ManagerOptions) 
 	}
 	health := fmt.Sprintf("127.0.0.1:%d", port)
 	args := append([]string{
-		"--kubeconfig=" + cmp.Or(options.Kubeconfig, kubeconfig),
+		"--kubeconfig=" + kubeconfig,
 		"--leader-elect", "--leader-election-namespace=" + managerNamespace,
 		"--metrics-bind-address=0",
 		"--health-probe-bind-address=" + health,
 		"--tofu=" + e.Programs.Path(toolbox.Tofu),
 		"--provider-mirror=" + e.Programs.ProviderMirror,
 		"--work-dir=" + e.path("runs"),
-	}, e.managerArgs...)
+	}, append(e.managerArgs, options.Args...)...)
 	cmd := exec.Command(cmp.Or(options.Program, e.path("bin", managerName)), args...)
 	cmd.Env = e.variables(options.Variables...)
 	manager, err := startProcess(cmd, e.LogDir, cmp.Or(options.Name, managerName))

@@ -16,8 +16,11 @@ type ManagerOptions struct {
 	// Program is its path. It must take the flags of CAPT's manager, and have
 	// capt-runner beside it.
 	Program string
-	// Kubeconfig is a path; the runners use it as well.
+	// Kubeconfig is a path; the runners use it as well. By default that of CAPT's
+	// user.
 	Kubeconfig string
+	// Args are further arguments; of a flag given twice the last counts.
+	Args []string
 	// Variables are further environment variables, NAME=value each.
 	Variables []string
 }

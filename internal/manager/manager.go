@@ -32,6 +32,10 @@ import (
 	"github.com/captproject/capt/internal/workload"
 )
 
+// What every manager needs: to tell events, and to be the one that works.
+// +kubebuilder:rbac:groups=events.k8s.io;"",resources=events,verbs=create;patch;update
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update
+
 // Start runs the manager until ctx ends. The clock is what it takes for the
 // time wherever that decides something.
 func Start(ctx context.Context, options *Options, clock clock.PassiveClock) error {
@@ -68,7 +72,7 @@ func managerOptions(options *Options) (manager.Options, error) {
 		Metrics:                       metricsserver.Options{BindAddress: options.metricsAddress},
 		HealthProbeBindAddress:        options.healthAddress,
 		LeaderElection:                options.leaderElect,
-		LeaderElectionID:              "capt-manager",
+		LeaderElectionID:              options.provider.leaderElectionID(),
 		LeaderElectionNamespace:       options.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		Cache:                         cache.Options{DefaultTransform: cache.TransformStripManagedFields(), ByObject: cached},
@@ -98,6 +102,20 @@ func scheme() *runtime.Scheme {
 
 // setup assembles the controllers.
 func setup(ctx context.Context, mgr manager.Manager, options *Options, clock clock.PassiveClock) error {
+	var err error
+	if options.provider.infrastructure() {
+		err = setupInfrastructure(ctx, mgr, options, clock)
+	}
+	if options.provider.controlPlane() {
+		err = errors.Join(err, setupControlPlane(ctx, mgr, options, clock))
+	}
+	return errors.Join(err,
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("ping", healthz.Ping),
+	)
+}
+
+func setupInfrastructure(ctx context.Context, mgr manager.Manager, options *Options, clock clock.PassiveClock) error {
 	executor, err := newExecutor(ctx, mgr, options, clock)
 	if err != nil {
 		return err
@@ -106,24 +124,29 @@ func setup(ctx context.Context, mgr manager.Manager, options *Options, clock clo
 		return fmt.Errorf("indexing runs: %w", err)
 	}
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
-	reporter := func(name string) phase.Reporter {
-		return phase.NewReporter(name, mgr.GetEventRecorder(name))
-	}
-	clusters := workload.New(clock)
-	planes := &controlplane.Reconciler{
-		Client: c, Live: live, Clock: clock, Clusters: clusters, Answered: clusters.Answered(), Reporter: reporter("captcontrolplane"),
-	}
 	concurrency := controller.Options{MaxConcurrentReconciles: options.concurrency}
 	return errors.Join(
-		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock, Limits: options.limits, Reporter: reporter("workspacerun")}).
+		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock, Limits: options.limits, Reporter: reporter(mgr, "workspacerun")}).
 			SetupWithManager(mgr, concurrency),
-		(&workspace.Reconciler{Client: c, Live: live, Engine: &opentofu.Engine{Client: c, Live: live, Now: clock.Now}, Reporter: reporter("workspacetemplateapply")}).
+		(&workspace.Reconciler{Client: c, Live: live, Engine: &opentofu.Engine{Client: c, Live: live, Now: clock.Now}, Reporter: reporter(mgr, "workspacetemplateapply")}).
 			SetupWithManager(ctx, mgr, concurrency),
-		(&cluster.Reconciler{Client: c, Live: live, Reporter: reporter("captcluster")}).
+		(&cluster.Reconciler{Client: c, Live: live, Reporter: reporter(mgr, "captcluster")}).
 			SetupWithManager(ctx, mgr, concurrency),
-		planes.SetupWithManager(ctx, mgr, concurrency),
-		metrics.Registry.Register(planes.Collector()),
-		mgr.AddHealthzCheck("ping", healthz.Ping),
-		mgr.AddReadyzCheck("ping", healthz.Ping),
 	)
+}
+
+func setupControlPlane(ctx context.Context, mgr manager.Manager, options *Options, clock clock.PassiveClock) error {
+	clusters := workload.New(clock)
+	planes := &controlplane.Reconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock,
+		Clusters: clusters, Answered: clusters.Answered(), Reporter: reporter(mgr, "captcontrolplane"),
+	}
+	return errors.Join(
+		planes.SetupWithManager(ctx, mgr, controller.Options{MaxConcurrentReconciles: options.concurrency}),
+		metrics.Registry.Register(planes.Collector()),
+	)
+}
+
+func reporter(mgr manager.Manager, name string) phase.Reporter {
+	return phase.NewReporter(name, mgr.GetEventRecorder(name))
 }

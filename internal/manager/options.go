@@ -24,6 +24,7 @@ type Options struct {
 	namespace               string
 	concurrency             int
 	limits                  run.Limits
+	provider                providerName
 
 	executor       executorName
 	runnerImage    string
@@ -43,6 +44,7 @@ func NewOptions() *Options {
 		healthAddress:  "127.0.0.1:9440",
 		concurrency:    10,
 		limits:         run.Limits{Total: 20},
+		provider:       providerAll,
 		executor:       executorProcess,
 		runner:         beside("capt-runner"),
 		tofu:           "tofu",
@@ -67,6 +69,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "Let one of several managers work at a time.")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", o.leaderElectionNamespace, "Namespace of the Lease for --leader-elect; by default the one that the manager runs in.")
 	flags.StringVar(&o.namespace, "namespace", o.namespace, "Namespace to look after; by default all.")
+	flags.StringVar((*string)(&o.provider), "provider", string(o.provider), "What is looked after: Infrastructure (workspaces, runs and the infrastructure of clusters), ControlPlane (control planes; needs a manager for the infrastructure as well) or All.")
 	flags.IntVar(&o.concurrency, "concurrency", o.concurrency, "Objects of a kind that are reconciled at a time.")
 	flags.IntVar(&o.limits.Total, "max-runs", o.limits.Total, "Runs that are carried out at once; 0 is no limit. Others wait in a queue, in which deletions go first.")
 	flags.IntVar(&o.limits.PerNamespace, "max-runs-per-namespace", o.limits.PerNamespace, "Runs of one namespace that are carried out at once; 0 is no limit.")
@@ -94,7 +97,10 @@ func (o *Options) complete() error {
 	if o.limits.Total < 0 || o.limits.PerNamespace < 0 {
 		return fmt.Errorf("--max-runs is %d and --max-runs-per-namespace %d; neither may be less than 0", o.limits.Total, o.limits.PerNamespace)
 	}
-	if o.executor == executorJob {
+	if err := o.provider.validate(); err != nil {
+		return err
+	}
+	if o.executor == executorJob || !o.provider.infrastructure() {
 		return o.checkMirror()
 	}
 	if o.executor != executorProcess {

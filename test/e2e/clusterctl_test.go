@@ -1,0 +1,264 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/dev/environment"
+	"github.com/captproject/capt/hack/tools/toolbox"
+)
+
+// site is a management cluster of its own, with Cluster API and without CAPT,
+// and a repository of releases on this machine.
+type site struct {
+	testing.TB
+	*WithT
+	ctx context.Context
+	env *environment.Environment
+	// releases is the repository, and config the configuration of clusterctl.
+	releases, config string
+}
+
+// newSite starts a management cluster. There is no node in it: the Deployments
+// that clusterctl makes get no pods, and nothing of cert-manager is there but two
+// CRDs.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{TB: t, WithT: NewWithT(t), ctx: t.Context(), releases: t.TempDir()}
+	own, err := environment.Start(s.ctx, environment.Options{WithoutManager: true})
+	s.Expect(err).NotTo(HaveOccurred())
+	s.env = own
+	t.Cleanup(func() { NewWithT(t).Expect(own.Stop()).To(Succeed()) })
+	s.Expect(own.Namespace(s.ctx, metav1.NamespaceDefault)).To(Succeed())
+	for _, crd := range s.ourCRDs() {
+		s.Expect(own.Client.Delete(s.ctx, &crd)).To(Succeed())
+	}
+	s.kubectl("apply", "-f", "test/e2e/testdata/cert-manager-crds.yaml")
+	s.release("v0.4.0")
+	s.addCore()
+	return s
+}
+
+// ourCRDs are the CRDs of CAPT that are installed.
+func (s *site) ourCRDs() []metav1.PartialObjectMetadata {
+	s.Helper()
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinitionList"})
+	s.Expect(s.env.Client.List(s.ctx, list)).To(Succeed())
+	return slices.DeleteFunc(list.Items, func(crd metav1.PartialObjectMetadata) bool {
+		return !strings.HasSuffix(crd.Name, "."+infrav1.GroupVersion.Group) && !strings.HasSuffix(crd.Name, "."+controlplanev1.GroupVersion.Group)
+	})
+}
+
+// release writes a release to the repository.
+func (s *site) release(version string) {
+	s.Helper()
+	cmd := exec.CommandContext(s.ctx, "go", "run", "./hack/release", "-o", s.releases, "-version", version, "-image", "capt:"+version)
+	cmd.Dir = s.env.Programs.Checkout()
+	output, err := cmd.CombinedOutput()
+	s.Expect(err).NotTo(HaveOccurred(), "%s", output)
+	s.config = filepath.Join(s.releases, "clusterctl.yaml")
+}
+
+// addCore tells clusterctl of the Cluster API core that runs already, as a
+// process: its components are the namespace alone.
+func (s *site) addCore() {
+	s.Helper()
+	dir := filepath.Join(s.releases, "cluster-api", "v1.14.2")
+	s.write(filepath.Join(dir, "core-components.yaml"), "apiVersion: v1\nkind: Namespace\nmetadata: {name: capi-system}\n")
+	s.write(filepath.Join(dir, "metadata.yaml"), `apiVersion: clusterctl.cluster.x-k8s.io/v1alpha3
+kind: Metadata
+releaseSeries:
+- {major: 1, minor: 14, contract: v1beta2}
+`)
+	content, err := os.ReadFile(s.config)
+	s.Expect(err).NotTo(HaveOccurred())
+	s.config = filepath.Join(s.releases, "with-core.yaml")
+	s.write(s.config, string(content)+fmt.Sprintf("- name: cluster-api\n  type: CoreProvider\n  url: %s/core-components.yaml\n", dir))
+}
+
+func (s *site) write(path, content string) {
+	s.Helper()
+	s.Expect(os.MkdirAll(filepath.Dir(path), 0o700)).To(Succeed())
+	s.Expect(os.WriteFile(path, []byte(content), 0o600)).To(Succeed())
+}
+
+// clusterctl runs the real one. It asks nobody for newer versions of itself.
+func (s *site) clusterctl(args ...string) string {
+	s.Helper()
+	output, err := s.env.Run(s.ctx, toolbox.Clusterctl, append(args, "--config", s.config)...)
+	s.Expect(err).NotTo(HaveOccurred(), output)
+	return output
+}
+
+func (s *site) kubectl(args ...string) string {
+	s.Helper()
+	output, err := s.env.Run(s.ctx, toolbox.Kubectl, args...)
+	s.Expect(err).NotTo(HaveOccurred(), output)
+	return output
+}
+
+func (s *site) eventually(check func(g Gomega)) {
+	s.Helper()
+	s.WithT.Eventually(check).WithContext(s.ctx).WithTimeout(patience).WithPolling(interval).Should(Succeed())
+}
+
+// installed are the two Deployments that make CAPT.
+var installed = []client.ObjectKey{
+	{Namespace: "capt-system", Name: "capt-manager"},
+	{Namespace: "capt-control-plane-system", Name: "capt-manager-control-plane"},
+}
+
+// deployment reads one that clusterctl has made.
+func (s *site) deployment(key client.ObjectKey) *appsv1.Deployment {
+	s.Helper()
+	deployment := &appsv1.Deployment{}
+	s.Expect(s.env.Client.Get(s.ctx, key, deployment)).To(Succeed())
+	return deployment
+}
+
+// startManager does what a node would: it runs a Deployment, with its arguments
+// and in the name of its ServiceAccount, but with runs as processes.
+func (s *site) startManager(key client.ObjectKey) {
+	s.Helper()
+	pod := s.deployment(key).Spec.Template.Spec
+	args := append(pod.Containers[0].Args, "--leader-election-namespace="+key.Namespace, "--metrics-bind-address=0",
+		"--health-probe-bind-address=0", "--executor=Process")
+	manager, err := s.env.RunManager(s.ctx, environment.ManagerOptions{
+		Name: key.Name, Kubeconfig: s.accountKubeconfig(key.Namespace, pod.ServiceAccountName), Args: args,
+	})
+	s.Expect(err).NotTo(HaveOccurred())
+	s.Cleanup(func() {
+		_ = manager.Stop(os.Interrupt)
+		if s.Failed() {
+			log, _ := os.ReadFile(filepath.Join(s.env.LogDir, key.Name+".log"))
+			s.Logf("%s: %s", key.Name, log)
+		}
+	})
+}
+
+// accountKubeconfig is the path of a kubeconfig of a ServiceAccount.
+func (s *site) accountKubeconfig(namespace, name string) string {
+	s.Helper()
+	request := &authenticationv1.TokenRequest{}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	s.Expect(s.env.Client.SubResource("token").Create(s.ctx, account, request)).To(Succeed())
+	path := filepath.Join(s.TempDir(), "kubeconfig")
+	s.Expect(clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters:       map[string]*clientcmdapi.Cluster{"c": {Server: s.env.Config.Host, CertificateAuthorityData: s.env.Config.CAData}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"u": {Token: request.Status.Token}},
+		Contexts:       map[string]*clientcmdapi.Context{"x": {Cluster: "c", AuthInfo: "u"}},
+		CurrentContext: "x",
+	}, path)).To(Succeed())
+	return path
+}
+
+func TestClusterctl(t *testing.T) {
+	s := newSite(t)
+	s.clusterctl("init", "--core", "cluster-api:v1.14.2", "--bootstrap", "-", "--control-plane", "capt", "--infrastructure", "capt")
+	s.expectInstalled("v0.4.0")
+	for _, key := range installed {
+		s.startManager(key)
+	}
+
+	s.makeCluster()
+	s.useCluster()
+	s.upgrade()
+
+	s.kubectl("delete", "cluster", "shop", "--timeout", patience.String())
+	s.clusterctl("delete", "--control-plane", "capt", "--infrastructure", "capt", "--include-crd")
+	for _, key := range installed {
+		s.Expect(client.IgnoreNotFound(s.env.Client.Get(s.ctx, key, &appsv1.Deployment{}))).To(Succeed())
+	}
+	s.eventually(func(g Gomega) { g.Expect(s.ourCRDs()).To(BeEmpty()) })
+}
+
+// expectInstalled asserts that both providers are there, each with its own kinds.
+func (s *site) expectInstalled(version string) {
+	s.Helper()
+	for _, key := range installed {
+		s.Expect(s.deployment(key).Spec.Template.Spec.Containers[0].Image).To(Equal("docker.io/library/capt:" + version))
+	}
+	for _, crd := range s.ourCRDs() {
+		provider := "infrastructure-capt"
+		if strings.HasSuffix(crd.Name, "."+controlplanev1.GroupVersion.Group) {
+			provider = "control-plane-capt"
+		}
+		s.Expect(crd.Labels).To(HaveKeyWithValue(clusterv1.ProviderNameLabel, provider), crd.Name)
+	}
+	s.Expect(s.kubectl("get", "providers.clusterctl.cluster.x-k8s.io", "-A", "--no-headers")).To(And(
+		MatchRegexp(`capt-system +infrastructure-capt .* InfrastructureProvider +capt +%s`, version),
+		MatchRegexp(`capt-control-plane-system +control-plane-capt .* ControlPlaneProvider +capt +%s`, version),
+	))
+}
+
+// makeCluster makes a cluster of the ClusterClass, which clusterctl adds.
+func (s *site) makeCluster() {
+	s.Helper()
+	manifest := s.clusterctl("generate", "cluster", "shop", "--flavor", "topology", "--kubernetes-version", "v1.36.3")
+	path := filepath.Join(s.TempDir(), "shop.yaml")
+	s.write(path, manifest)
+	s.kubectl("apply", "-f", path)
+	s.eventually(func(g Gomega) {
+		cluster := &clusterv1.Cluster{}
+		g.Expect(s.env.Client.Get(s.ctx, client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: "shop"}, cluster)).To(Succeed())
+		g.Expect(cluster).To(hasCondition(clusterv1.ClusterAvailableCondition, metav1.ConditionTrue, ""))
+		g.Expect(cluster).To(hasCondition(clusterv1.ClusterTopologyReconciledCondition, metav1.ConditionTrue, ""))
+	})
+}
+
+// useCluster looks at the cluster through clusterctl.
+func (s *site) useCluster() {
+	s.Helper()
+	s.Expect(s.clusterctl("describe", "cluster", "shop", "--show-conditions", "all")).To(And(
+		MatchRegexp(`ClusterInfrastructure - CAPTCluster/shop-`),
+		MatchRegexp(`ControlPlane - CAPTControlPlane/shop-`),
+		MatchRegexp(`KubeconfigReady +True`),
+		Not(ContainSubstring("False  ")),
+	))
+	kubeconfig := filepath.Join(s.TempDir(), "shop.kubeconfig")
+	s.write(kubeconfig, s.clusterctl("get", "kubeconfig", "shop"))
+	s.Expect(s.kubectl("--kubeconfig", kubeconfig, "get", "namespaces", "-o", "name")).To(ContainSubstring("namespace/kube-system"))
+}
+
+// upgrade goes to the next release of CAPT; the cluster notices nothing.
+func (s *site) upgrade() {
+	s.Helper()
+	runs := s.runs()
+	s.release("v0.4.1")
+	s.addCore()
+	s.Expect(s.clusterctl("upgrade", "plan")).To(MatchRegexp(`infrastructure-capt +capt-system +InfrastructureProvider +v0\.4\.0 +v0\.4\.1`))
+	s.clusterctl("upgrade", "apply", "--contract", "v1beta2")
+	s.expectInstalled("v0.4.1")
+	s.Expect(s.runs()).To(Equal(runs))
+}
+
+// runs are the names of all runs.
+func (s *site) runs() (names []string) {
+	s.Helper()
+	list := &infrav1.WorkspaceRunList{}
+	s.Expect(s.env.Client.List(s.ctx, list)).To(Succeed())
+	for _, run := range list.Items {
+		names = append(names, run.Name)
+	}
+	return names
+}
