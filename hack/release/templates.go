@@ -10,19 +10,25 @@ import (
 
 // templates are the files for clusterctl, each made of files in examples.
 var templates = map[string][]string{
+	"cluster-template-aks.yaml":       {"aks/templates.yaml", "aks/cluster.yaml"},
+	"cluster-template-eks.yaml":       {"eks/templates.yaml", "eks/cluster.yaml"},
+	"cluster-template-gke.yaml":       {"gke/templates.yaml", "gke/cluster.yaml"},
 	"cluster-template-localkube.yaml": {"localkube/templates.yaml", "localkube/cluster.yaml"},
 	"cluster-template-topology.yaml":  {"clusterclass/cluster.yaml"},
 	"clusterclass-localkube.yaml":     {"localkube/templates.yaml", "clusterclass/clusterclass.yaml"},
 }
 
-// variables are what an example says and a template asks for. What has no default
-// must be given to clusterctl.
+// variables are what an example says and a template asks for.
 var variables = []struct {
 	example  *regexp.Regexp
 	variable string
 }{
 	{regexp.MustCompile(`\bhello\b`), "$${CLUSTER_NAME}"},
-	{regexp.MustCompile(`(?m)(^ +version: )v1\.36\.3$`), "$1$${KUBERNETES_VERSION}"},
+	{regexp.MustCompile(`(?m)(^ +version: )v1\.\d+\.\d+$`), "$1$${KUBERNETES_VERSION}"},
+	{regexp.MustCompile(`\beu-central-1\b`), "$${AWS_REGION}"},
+	{regexp.MustCompile(`\bwesteurope\b`), "$${AZURE_LOCATION}"},
+	{regexp.MustCompile(`\beurope-west1\b`), "$${GCP_REGION}"},
+	{regexp.MustCompile(`\bmy-project\b`), "$${GCP_PROJECT}"},
 }
 
 // addTemplates makes the templates from the examples in dir.

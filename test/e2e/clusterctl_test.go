@@ -230,10 +230,10 @@ func (s *site) makeCluster() {
 func (s *site) useCluster() {
 	s.Helper()
 	s.Expect(s.clusterctl("describe", "cluster", "shop", "--show-conditions", "all")).To(And(
-		MatchRegexp(`ClusterInfrastructure - CAPTCluster/shop-`),
-		MatchRegexp(`ControlPlane - CAPTControlPlane/shop-`),
+		MatchRegexp(`CAPTCluster default/shop-`),
+		MatchRegexp(`CAPTControlPlane default/shop-\w+, v1\.36\.3`),
+		MatchRegexp(`InfrastructureReady +True`),
 		MatchRegexp(`KubeconfigReady +True`),
-		Not(ContainSubstring("False  ")),
 	))
 	kubeconfig := filepath.Join(s.TempDir(), "shop.kubeconfig")
 	s.write(kubeconfig, s.clusterctl("get", "kubeconfig", "shop"))
