@@ -84,17 +84,57 @@ func TestEverythingIsAccepted(t *testing.T) {
 	}))
 }
 
+// What clusterctl installs is the same in two parts, each with its own kinds.
+func TestTheProvidersAreAccepted(t *testing.T) {
+	for dir, provider := range map[string]struct{ flag, namespace, label, crds string }{
+		"infrastructure": {"Infrastructure", "capt-system", "infrastructure-capt", "infrastructure.cluster.x-k8s.io"},
+		"control-plane":  {"ControlPlane", "capt-control-plane-system", "control-plane-capt", "controlplane.cluster.x-k8s.io"},
+	} {
+		t.Run(dir, func(t *testing.T) {
+			g := NewWithT(t)
+			var crds []string
+			for _, object := range render(t, dir) {
+				g.Expect(object.GetLabels()).To(HaveKeyWithValue("cluster.x-k8s.io/provider", provider.label))
+				g.Expect(object.GetNamespace()).To(BeElementOf("", provider.namespace))
+				switch object.GetKind() {
+				case "CustomResourceDefinition":
+					crds = append(crds, object.GetName())
+				case "Deployment":
+					flags := flagsOf(t, object)
+					g.Expect(flags.Lookup("provider").Value.String()).To(Equal(provider.flag))
+					g.Expect(flags.Lookup("leader-elect").Value.String()).To(Equal("true"))
+				}
+				// Over what config/default has installed, if that was there before.
+				err := env.Client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("install"), client.ForceOwnership)
+				g.Expect(err).NotTo(HaveOccurred(), "%s %s", object.GetKind(), object.GetName())
+			}
+			bases, err := filepath.Glob("crd/bases/" + provider.crds + "_*.yaml")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(crds).To(HaveLen(len(bases)))
+			g.Expect(crds).To(HaveEach(HaveSuffix("." + provider.crds)))
+		})
+	}
+}
+
+// flagsOf are the flags of the manager, as a Deployment sets them.
+func flagsOf(t *testing.T, object *unstructured.Unstructured) *pflag.FlagSet {
+	t.Helper()
+	g := NewWithT(t)
+	var deployment appsv1.Deployment
+	g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &deployment)).To(Succeed())
+	flags := pflag.NewFlagSet("manager", pflag.ContinueOnError)
+	manager.NewOptions().AddFlags(flags)
+	g.Expect(flags.Parse(deployment.Spec.Template.Spec.Containers[0].Args)).To(Succeed())
+	return flags
+}
+
 func TestTheManagerKnowsItsFlags(t *testing.T) {
 	g := NewWithT(t)
 	for _, object := range render(t, "manager") {
 		if object.GetKind() != "Deployment" {
 			continue
 		}
-		var deployment appsv1.Deployment
-		g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &deployment)).To(Succeed())
-		flags := pflag.NewFlagSet("manager", pflag.ContinueOnError)
-		manager.NewOptions().AddFlags(flags)
-		g.Expect(flags.Parse(deployment.Spec.Template.Spec.Containers[0].Args)).To(Succeed())
+		flags := flagsOf(t, object)
 		g.Expect(flags.Lookup("executor").Value.String()).To(Equal("Job"))
 		g.Expect(flags.Lookup("leader-elect").Value.String()).To(Equal("true"))
 		return

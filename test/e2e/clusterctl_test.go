@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/clientcmd"
@@ -136,9 +137,23 @@ func (s *site) deployment(key client.ObjectKey) *appsv1.Deployment {
 	return deployment
 }
 
-// startManager does what a node would: it runs a Deployment, with its arguments
-// and in the name of its ServiceAccount, but with runs as processes.
-func (s *site) startManager(key client.ObjectKey) {
+// startManagers does what a node would: it runs the Deployments, each with its
+// arguments and in the name of its ServiceAccount, but with runs as processes. It
+// returns how to end them.
+func (s *site) startManagers() (stop func()) {
+	s.Helper()
+	var managers []*environment.Manager
+	for _, key := range installed {
+		managers = append(managers, s.startManager(key))
+	}
+	return func() {
+		for _, manager := range managers {
+			s.Expect(manager.Stop(os.Interrupt)).To(Succeed())
+		}
+	}
+}
+
+func (s *site) startManager(key client.ObjectKey) *environment.Manager {
 	s.Helper()
 	pod := s.deployment(key).Spec.Template.Spec
 	args := append(pod.Containers[0].Args, "--leader-election-namespace="+key.Namespace, "--metrics-bind-address=0",
@@ -148,12 +163,12 @@ func (s *site) startManager(key client.ObjectKey) {
 	})
 	s.Expect(err).NotTo(HaveOccurred())
 	s.Cleanup(func() {
-		_ = manager.Stop(os.Interrupt)
 		if s.Failed() {
 			log, _ := os.ReadFile(filepath.Join(s.env.LogDir, key.Name+".log"))
 			s.Logf("%s: %s", key.Name, log)
 		}
 	})
+	return manager
 }
 
 // accountKubeconfig is the path of a kubeconfig of a ServiceAccount.
@@ -176,18 +191,26 @@ func TestClusterctl(t *testing.T) {
 	s := newSite(t)
 	s.clusterctl("init", "--core", "cluster-api:v1.14.2", "--bootstrap", "-", "--control-plane", "capt", "--infrastructure", "capt")
 	s.expectInstalled("v0.4.0")
-	for _, key := range installed {
-		s.startManager(key)
-	}
+	stop := s.startManagers()
 
 	s.makeCluster()
 	s.useCluster()
+
+	runs := s.runs()
 	s.upgrade()
+	// Pods of the Deployments before would be gone; so are the ServiceAccounts.
+	stop()
+	stop = s.startManagers()
+	s.Expect(s.changeCluster()).To(ConsistOf(append(runs, s.infrastructure()+"-infrastructure-2")), "the upgrade has nothing applied again")
 
 	s.kubectl("delete", "cluster", "shop", "--timeout", patience.String())
+	// clusterctl takes no kind away of which there is an object.
+	s.kubectl("delete", "clusterclass", "localkube")
+	s.kubectl("delete", "captclustertemplates,captcontrolplanetemplates,workspacetemplates", "--all")
+	stop()
 	s.clusterctl("delete", "--control-plane", "capt", "--infrastructure", "capt", "--include-crd")
 	for _, key := range installed {
-		s.Expect(client.IgnoreNotFound(s.env.Client.Get(s.ctx, key, &appsv1.Deployment{}))).To(Succeed())
+		s.Expect(apierrors.IsNotFound(s.env.Client.Get(s.ctx, key, &appsv1.Deployment{}))).To(BeTrue(), key.Name)
 	}
 	s.eventually(func(g Gomega) { g.Expect(s.ourCRDs()).To(BeEmpty()) })
 }
@@ -240,16 +263,30 @@ func (s *site) useCluster() {
 	s.Expect(s.kubectl("--kubeconfig", kubeconfig, "get", "namespaces", "-o", "name")).To(ContainSubstring("namespace/kube-system"))
 }
 
-// upgrade goes to the next release of CAPT; the cluster notices nothing.
+// upgrade goes to the next release of CAPT.
 func (s *site) upgrade() {
 	s.Helper()
-	runs := s.runs()
 	s.release("v0.4.1")
 	s.addCore()
 	s.Expect(s.clusterctl("upgrade", "plan")).To(MatchRegexp(`infrastructure-capt +capt-system +InfrastructureProvider +v0\.4\.0 +v0\.4\.1`))
 	s.clusterctl("upgrade", "apply", "--contract", "v1beta2")
 	s.expectInstalled("v0.4.1")
-	s.Expect(s.runs()).To(Equal(runs))
+}
+
+// infrastructure is the name of the cluster's CAPTCluster.
+func (s *site) infrastructure() string {
+	s.Helper()
+	return s.kubectl("get", "cluster", "shop", "-o", "jsonpath={.spec.infrastructureRef.name}")
+}
+
+// changeCluster changes a variable of the topology, waits until that is applied,
+// and returns the runs that there are then.
+func (s *site) changeCluster() []string {
+	s.Helper()
+	s.kubectl("patch", "cluster", "shop", "--type=merge", "-p", `{"spec":{"topology":{"variables":[{"name":"tags","value":{"team":"b"}}]}}}`)
+	s.kubectl("wait", "workspacerun", s.infrastructure()+"-infrastructure-2", "--for=create", "--timeout", patience.String())
+	s.kubectl("wait", "workspacerun", s.infrastructure()+"-infrastructure-2", "--for=condition=Succeeded", "--timeout", patience.String())
+	return s.runs()
 }
 
 // runs are the names of all runs.
