@@ -208,11 +208,22 @@ func TestClusterctl(t *testing.T) {
 	s.kubectl("delete", "clusterclass", "localkube")
 	s.kubectl("delete", "captclustertemplates,captcontrolplanetemplates,workspacetemplates", "--all")
 	stop()
-	s.clusterctl("delete", "--control-plane", "capt", "--infrastructure", "capt", "--include-crd")
+	s.deleteProvider("--control-plane", controlplanev1.GroupVersion.Group)
+	s.deleteProvider("--infrastructure", infrav1.GroupVersion.Group)
 	for _, key := range installed {
 		s.Expect(apierrors.IsNotFound(s.env.Client.Get(s.ctx, key, &appsv1.Deployment{}))).To(BeTrue(), key.Name)
 	}
-	s.eventually(func(g Gomega) { g.Expect(s.ourCRDs()).To(BeEmpty()) })
+	s.Expect(s.ourCRDs()).To(BeEmpty())
+}
+
+// deleteProvider deletes a provider with its kinds, and waits until nobody is told
+// of those any more: clusterctl fails while it is told of kinds that are gone.
+func (s *site) deleteProvider(flag, group string) {
+	s.Helper()
+	s.clusterctl("delete", flag, "capt", "--include-crd")
+	s.eventually(func(g Gomega) {
+		g.Expect(s.kubectl("api-resources", "--api-group", group, "-o", "name", "--cached=false")).To(BeEmpty())
+	})
 }
 
 // expectInstalled asserts that both providers are there, each with its own kinds.
