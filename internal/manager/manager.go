@@ -24,6 +24,7 @@ import (
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/controller/cluster"
 	"github.com/captproject/capt/internal/controller/controlplane"
+	"github.com/captproject/capt/internal/controller/machinepool"
 	"github.com/captproject/capt/internal/controller/run"
 	"github.com/captproject/capt/internal/controller/workspace"
 	"github.com/captproject/capt/internal/engine/opentofu"
@@ -131,6 +132,8 @@ func setupInfrastructure(ctx context.Context, mgr manager.Manager, options *Opti
 		(&workspace.Reconciler{Client: c, Live: live, Engine: &opentofu.Engine{Client: c, Live: live, Now: clock.Now}, Reporter: reporter(mgr, "workspacetemplateapply")}).
 			SetupWithManager(ctx, mgr, concurrency),
 		(&cluster.Reconciler{Client: c, Live: live, Reporter: reporter(mgr, "captcluster")}).
+			SetupWithManager(ctx, mgr, concurrency),
+		(&machinepool.Reconciler{Client: c, Live: live, Reporter: reporter(mgr, "captmachinepool")}).
 			SetupWithManager(ctx, mgr, concurrency),
 	)
 }

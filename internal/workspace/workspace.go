@@ -37,6 +37,9 @@ func OfCluster(name string) string { return name + "-infrastructure" }
 // OfControlPlane is the name of the workspace of a CAPTControlPlane.
 func OfControlPlane(name string) string { return name + "-control-plane" }
 
+// OfMachinePool is the name of the workspace of a CAPTMachinePool.
+func OfMachinePool(name string) string { return name + "-machine-pool" }
+
 // TakenError says that a workspace cannot be made because another object has
 // its name.
 type TakenError struct{ name string }

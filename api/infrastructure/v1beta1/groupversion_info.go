@@ -23,6 +23,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&WorkspaceRun{}, &WorkspaceRunList{},
 		&CAPTCluster{}, &CAPTClusterList{},
 		&CAPTClusterTemplate{}, &CAPTClusterTemplateList{},
+		&CAPTMachinePool{}, &CAPTMachinePoolList{},
+		&CAPTMachinePoolTemplate{}, &CAPTMachinePoolTemplateList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

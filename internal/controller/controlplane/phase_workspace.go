@@ -7,7 +7,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -76,7 +75,7 @@ func (r *Reconciler) wantWorkspace(ctx context.Context, s *scope) phase.Outcome 
 	if ref.IsDefined() && !ptr.Deref(s.cluster.Status.Initialization.InfrastructureProvisioned, false) {
 		return phase.Wait(ReasonWaitingForInfrastructure, fmt.Sprintf("%s %s is not provisioned yet", ref.Kind, ref.Name), 0)
 	}
-	infra, err := r.infrastructure(ctx, s.cluster)
+	infra, err := workspace.InfrastructureOf(ctx, r.Client, s.cluster)
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)
 	}
@@ -87,7 +86,7 @@ func (r *Reconciler) wantWorkspace(ctx context.Context, s *scope) phase.Outcome 
 	apply, err := workspace.Ensure(ctx, r.Client, s.plane, workspaceName(s.plane), s.cluster.Name,
 		func(spec *infrav1.WorkspaceTemplateApplySpec) {
 			spec.TemplateRef = *s.plane.Spec.WorkspaceTemplateRef
-			spec.Variables, spec.Values, spec.VariablesFrom = wanted.text, wanted.values, wanted.from
+			wanted.Give(spec)
 		})
 	if err != nil {
 		return phase.BlockWith(err, ReasonWorkspaceFailed)
@@ -116,20 +115,6 @@ func (r *Reconciler) useWorkspace(ctx context.Context, s *scope) phase.Outcome {
 	}
 	s.apply = apply
 	return workspace.Standing(apply)
-}
-
-// infrastructure returns the CAPTCluster of a Cluster; nil if its
-// infrastructure is none of ours.
-func (r *Reconciler) infrastructure(ctx context.Context, cluster *clusterv1.Cluster) (*infrav1.CAPTCluster, error) {
-	ref := cluster.Spec.InfrastructureRef
-	if ref.APIGroup != infrav1.GroupVersion.Group || ref.Kind != "CAPTCluster" {
-		return nil, nil
-	}
-	infra := &infrav1.CAPTCluster{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: ref.Name}, infra); err != nil {
-		return nil, fmt.Errorf("reading CAPTCluster %s: %w", ref.Name, err)
-	}
-	return infra, nil
 }
 
 // deleteWorkspace has the workspace go, if it is ours.

@@ -1,11 +1,6 @@
 package controlplane
 
 import (
-	"encoding/json"
-	"fmt"
-	"maps"
-
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
@@ -13,62 +8,29 @@ import (
 	"github.com/captproject/capt/internal/workspace"
 )
 
-// moduleVariables are what a module gets, as far as it declares them.
-type moduleVariables struct {
-	text   map[string]string
-	values map[string]apiextensionsv1.JSON
-	from   []infrav1.VariablesSource
-}
-
 // wantedVariables returns what the module of a control plane gets: the outputs
 // of the infrastructure, what we know of the cluster, and the user's own
 // variables, which win.
-func wantedVariables(plane *controlplanev1.CAPTControlPlane, cluster *clusterv1.Cluster, infra *infrav1.CAPTCluster) (moduleVariables, error) {
-	wanted := moduleVariables{
-		text: map[string]string{
-			"cluster_name":       cluster.Name,
-			"namespace":          cluster.Namespace,
-			"kubernetes_version": plane.Spec.Version,
-		},
-		values: map[string]apiextensionsv1.JSON{},
-	}
+func wantedVariables(plane *controlplanev1.CAPTControlPlane, cluster *clusterv1.Cluster, infra *infrav1.CAPTCluster) (*workspace.Variables, error) {
+	wanted := workspace.VariablesOf(cluster)
+	wanted.Text["kubernetes_version"] = plane.Spec.Version
 	typed := map[string]any{}
 	if len(plane.Spec.AdditionalTags) > 0 {
 		typed["tags"] = plane.Spec.AdditionalTags
 	}
 	if config := plane.Spec.ControlPlaneConfig; config != nil {
-		addConfig(config, wanted.text, typed)
+		addConfig(config, wanted.Text, typed)
 	}
 	for name, value := range typed {
-		encoded, err := json.Marshal(value)
-		if err != nil {
-			return moduleVariables{}, fmt.Errorf("encoding the variable %s: %w", name, err)
+		if err := wanted.AddValue(name, value); err != nil {
+			return nil, err
 		}
-		wanted.values[name] = apiextensionsv1.JSON{Raw: encoded}
 	}
 	if infra != nil {
-		wanted.addInfrastructure(infra)
+		wanted.AddInfrastructure(infra)
 	}
-	for name := range plane.Spec.Variables {
-		delete(wanted.values, name) // typed values win, but the user's word wins over ours
-	}
-	maps.Copy(wanted.text, plane.Spec.Variables)
-	maps.Copy(wanted.values, plane.Spec.Values)
-	if len(wanted.values) == 0 {
-		wanted.values = nil
-	}
+	wanted.Override(plane.Spec.Variables, plane.Spec.Values)
 	return wanted, nil
-}
-
-func (v *moduleVariables) addInfrastructure(infra *infrav1.CAPTCluster) {
-	if infra.Spec.ExistingVPCID != "" {
-		v.text["vpc_id"] = infra.Spec.ExistingVPCID
-	} else {
-		v.from = []infrav1.VariablesSource{{ApplyRef: workspace.OfCluster(infra.Name)}}
-	}
-	if _, set := v.text["region"]; !set && infra.Spec.Region != "" {
-		v.text["region"] = infra.Spec.Region
-	}
 }
 
 // addConfig adds the settings of managed control planes that are given.

@@ -75,12 +75,12 @@ func TestWantedVariables(t *testing.T) {
 			for name, value := range tt.text {
 				text[name] = value
 			}
-			g.Expect(wanted.text).To(Equal(text))
-			g.Expect(wanted.values).To(HaveLen(len(tt.values)))
+			g.Expect(wanted.Text).To(Equal(text))
+			g.Expect(wanted.Values).To(HaveLen(len(tt.values)))
 			for name, value := range tt.values {
-				g.Expect(wanted.values[name].Raw).To(MatchJSON(value), name)
+				g.Expect(wanted.Values[name].Raw).To(MatchJSON(value), name)
 			}
-			g.Expect(wanted.from).To(Equal(tt.from))
+			g.Expect(wanted.From).To(Equal(tt.from))
 		})
 	}
 }
