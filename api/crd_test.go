@@ -29,6 +29,8 @@ var shown = map[string]struct {
 	"WorkspaceRun":             {[]string{"wrun"}, []string{"Apply", "Operation", "Phase", "Reason", "Add", "Change", "Destroy", "Replace", "Age"}},
 	"CAPTCluster":              {[]string{"captc"}, []string{"Cluster", "Ready", "Reason", "Provisioned", "Age"}},
 	"CAPTClusterTemplate":      {nil, []string{"Age"}},
+	"CAPTMachinePool":          {[]string{"captmp"}, []string{"Cluster", "Ready", "Reason", "Provisioned", "Replicas", "Age"}},
+	"CAPTMachinePoolTemplate":  {nil, []string{"Age"}},
 	"CAPTControlPlane":         {[]string{"captcp"}, []string{"Cluster", "Available", "Kubeconfig", "Initialized", "Endpoint", "Age", "Version", "Credential", "Expires", "Connected"}},
 	"CAPTControlPlaneTemplate": {nil, []string{"Age"}},
 }

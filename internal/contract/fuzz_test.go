@@ -124,6 +124,8 @@ func expectRead(t *testing.T, o Outputs, name, path string) {
 	}
 	_, err := o.Infrastructure()
 	expectReason(t, err)
+	_, err = o.MachinePool()
+	expectReason(t, err)
 }
 
 // expectReason checks that an error has a documented reason and does not quote the canary.
