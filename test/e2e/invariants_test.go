@@ -72,6 +72,10 @@ func ownedConditions(object client.Object) (summary string, others []string, obs
 	switch o := object.(type) {
 	case *infrav1.CAPTCluster:
 		return infrav1.ReadyCondition, []string{infrav1.InfrastructureReadyCondition, "Paused"}, o.Status.ObservedGeneration
+	case *infrav1.CAPTMachinePool:
+		return infrav1.ReadyCondition, []string{
+			infrav1.WorkspaceReadyCondition, infrav1.ProviderIDsAvailableCondition, "Paused",
+		}, o.Status.ObservedGeneration
 	case *controlplanev1.CAPTControlPlane:
 		return controlplanev1.AvailableCondition, []string{
 			controlplanev1.WorkspaceReadyCondition, controlplanev1.EndpointAvailableCondition,

@@ -163,7 +163,7 @@ func (s *sandbox) warnings() []string {
 // ourLists are lists of our kinds that have a status.
 func ourLists() []client.ObjectList {
 	return []client.ObjectList{
-		&infrav1.CAPTClusterList{}, &controlplanev1.CAPTControlPlaneList{},
+		&infrav1.CAPTClusterList{}, &controlplanev1.CAPTControlPlaneList{}, &infrav1.CAPTMachinePoolList{},
 		&infrav1.WorkspaceTemplateApplyList{}, &infrav1.WorkspaceRunList{},
 	}
 }
@@ -204,7 +204,7 @@ func (s *sandbox) deleteAll() {
 func (s *sandbox) remains() []string {
 	s.Helper()
 	var left []string
-	lists := append(ourLists(), &clusterv1.ClusterList{}, &corev1.SecretList{}, &coordinationv1.LeaseList{})
+	lists := append(ourLists(), &clusterv1.ClusterList{}, &clusterv1.MachinePoolList{}, &corev1.SecretList{}, &coordinationv1.LeaseList{})
 	s.each(lists, func(object client.Object) {
 		if object.GetLabels()[ofTheTest] == "" {
 			left = append(left, fmt.Sprintf("%T %s", object, object.GetName()))
@@ -217,7 +217,7 @@ func (s *sandbox) remains() []string {
 func (s *sandbox) describe() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "namespace %s:\n", s.ns)
-	s.each(append(ourLists(), &clusterv1.ClusterList{}), func(object client.Object) {
+	s.each(append(ourLists(), &clusterv1.ClusterList{}, &clusterv1.MachinePoolList{}), func(object client.Object) {
 		fmt.Fprintf(&text, "%T %s generation %d\n", object, object.GetName(), object.GetGeneration())
 		for _, c := range object.(conditions.Getter).GetConditions() {
 			fmt.Fprintf(&text, "    %s=%s %s: %s\n", c.Type, c.Status, c.Reason, c.Message)

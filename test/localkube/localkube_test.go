@@ -281,7 +281,7 @@ func (w *workspace) version(answer string) string {
 // get returns the API server's answer, which must be a success.
 func (w *workspace) get(o outputs, certificates []tls.Certificate, token, path string) string {
 	w.t.Helper()
-	response := w.request(o, certificates, token, path)
+	response := w.request(http.MethodGet, o, certificates, token, path)
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	w.Expect(err).NotTo(HaveOccurred())
@@ -292,7 +292,7 @@ func (w *workspace) get(o outputs, certificates []tls.Certificate, token, path s
 // statusWithCertificate is how the API server takes the certificate.
 func (w *workspace) statusWithCertificate(o outputs) int {
 	w.t.Helper()
-	response := w.request(o, w.certificates(o), "", "/version")
+	response := w.request(http.MethodGet, o, w.certificates(o), "", "/version")
 	_ = response.Body.Close()
 	return response.StatusCode
 }
@@ -304,7 +304,7 @@ func (w *workspace) certificates(o outputs) []tls.Certificate {
 	return []tls.Certificate{pair}
 }
 
-func (w *workspace) request(o outputs, certificates []tls.Certificate, token, path string) *http.Response {
+func (w *workspace) request(method string, o outputs, certificates []tls.Certificate, token, path string) *http.Response {
 	w.t.Helper()
 	roots := x509.NewCertPool()
 	w.Expect(roots.AppendCertsFromPEM([]byte(o.ClusterCACertificate))).To(BeTrue())
@@ -312,7 +312,7 @@ func (w *workspace) request(o outputs, certificates []tls.Certificate, token, pa
 		DisableKeepAlives: true,
 		TLSClientConfig:   &tls.Config{RootCAs: roots, Certificates: certificates},
 	}}
-	request, err := http.NewRequest(http.MethodGet, o.Endpoint+path, nil)
+	request, err := http.NewRequest(method, o.Endpoint+path, nil)
 	w.Expect(err).NotTo(HaveOccurred())
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)

@@ -103,8 +103,8 @@ func (c Clusters) start(ctx context.Context, d directory, hold *os.File, setting
 	if err != nil {
 		return Cluster{}, err
 	}
-	defer api.close()
-	version, err := api.serverVersion(starting)
+	defer api.Close()
+	version, err := serverVersion(starting, api)
 	if err != nil {
 		return Cluster{}, err
 	}
@@ -140,8 +140,8 @@ func (c Clusters) Observe(ctx context.Context, name, id string) (Observation, er
 	if err != nil {
 		return Observation{}, err
 	}
-	defer api.close()
-	version, err := api.serverVersion(ctx)
+	defer api.Close()
+	version, err := serverVersion(ctx, api)
 	return Observation{Running: true, ServerVersion: version, Silence: err}, nil
 }
 

@@ -4,7 +4,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/captproject/capt/test/localkube/internal/kubeconfig"
 	"github.com/captproject/capt/test/localkube/internal/pki"
+	"github.com/captproject/capt/test/localkube/internal/rest"
 )
 
 // How long credentials live when Settings does not say.
@@ -53,7 +55,10 @@ func (c Clusters) Renew(name string, old Credentials, ttl time.Duration) (Creden
 			return old, err
 		}
 	}
-	renewed.Kubeconfig, err = kubeconfig(name, r.Endpoint, authority.Certificate, renewed)
+	renewed.Kubeconfig, err = kubeconfig.Write(name, rest.Access{
+		Server: r.Endpoint, Authority: authority.Certificate,
+		Certificate: []byte(renewed.ClientCertificate), Key: []byte(renewed.ClientKey),
+	})
 	return renewed, err
 }
 

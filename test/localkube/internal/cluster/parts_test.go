@@ -9,9 +9,10 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
-	"sigs.k8s.io/yaml"
 
+	"github.com/captproject/capt/test/localkube/internal/kubeconfig"
 	"github.com/captproject/capt/test/localkube/internal/pki"
+	"github.com/captproject/capt/test/localkube/internal/rest"
 )
 
 func TestFailFirst(t *testing.T) {
@@ -159,29 +160,6 @@ func TestRenewMakesTheFirst(t *testing.T) {
 	}
 }
 
-func TestKubeconfig(t *testing.T) {
-	g := NewWithT(t)
-	content, err := kubeconfig("a", "https://127.0.0.1:1", []byte("authority"),
-		Credentials{ClientCertificate: "certificate", ClientKey: "key", Token: "token"})
-	g.Expect(err).NotTo(HaveOccurred())
-	var read map[string]any
-	g.Expect(yaml.Unmarshal([]byte(content), &read)).To(Succeed())
-	g.Expect(read).To(Equal(map[string]any{
-		"apiVersion":      "v1",
-		"kind":            "Config",
-		"current-context": "localkube-a",
-		"clusters": []any{map[string]any{"name": "localkube-a", "cluster": map[string]any{
-			"server": "https://127.0.0.1:1", "certificate-authority-data": "YXV0aG9yaXR5",
-		}}},
-		"users": []any{map[string]any{"name": "localkube-a", "user": map[string]any{
-			"client-certificate-data": "Y2VydGlmaWNhdGU=", "client-key-data": "a2V5",
-		}}},
-		"contexts": []any{map[string]any{"name": "localkube-a", "context": map[string]any{
-			"cluster": "localkube-a", "user": "localkube-a",
-		}}},
-	}))
-}
-
 // issued are credentials with a life of 90 s that have these ages.
 func issued(g *WithT, d directory, certificateAge, tokenAge time.Duration) Credentials {
 	life := func(age time.Duration) pki.Lifetime {
@@ -197,7 +175,9 @@ func issued(g *WithT, d directory, certificateAge, tokenAge time.Duration) Crede
 	token, err := pki.IssueToken(key, administrator("uid"), life(tokenAge))
 	g.Expect(err).NotTo(HaveOccurred())
 	credentials := Credentials{ClientCertificate: string(pair.Certificate), ClientKey: string(pair.Key), Token: token}
-	credentials.Kubeconfig, err = kubeconfig("a", "https://127.0.0.1:1", authority.Certificate, credentials)
+	credentials.Kubeconfig, err = kubeconfig.Write("a", rest.Access{
+		Server: "https://127.0.0.1:1", Authority: authority.Certificate, Certificate: pair.Certificate, Key: pair.Key,
+	})
 	g.Expect(err).NotTo(HaveOccurred())
 	return credentials
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/captproject/capt/test/localkube/internal/process"
+	"github.com/captproject/capt/test/localkube/internal/rest"
 )
 
 const (
@@ -36,20 +37,20 @@ type starter struct {
 }
 
 // start makes the cluster in an empty directory.
-func (s starter) start(ctx context.Context) (record, client, error) {
+func (s starter) start(ctx context.Context) (record, rest.Client, error) {
 	r := record{ID: rand.Text()}
 	if err := s.directory.prepare(r, time.Now()); err != nil {
-		return r, client{}, err
+		return r, rest.Client{}, err
 	}
 	ctx, err := s.startEtcd(ctx)
 	if err != nil {
-		return r, client{}, err
+		return r, rest.Client{}, err
 	}
 	ctx, api, err := s.startAPIServer(ctx)
 	if err != nil {
-		return r, client{}, err
+		return r, rest.Client{}, err
 	}
-	r.Endpoint = api.endpoint
+	r.Endpoint = api.Server
 	r.AdministratorUID, err = createAdministrator(ctx, api)
 	if err != nil {
 		return r, api, ended(ctx, err)
@@ -70,11 +71,11 @@ func (s starter) startEtcd(ctx context.Context) (context.Context, error) {
 }
 
 // startAPIServer returns when the API server is ready. The context that it returns ends when the API server ends.
-func (s starter) startAPIServer(ctx context.Context) (context.Context, client, error) {
+func (s starter) startAPIServer(ctx context.Context) (context.Context, rest.Client, error) {
 	for attempt := 1; ; attempt++ {
 		port, err := s.freePort()
 		if err != nil {
-			return ctx, client{}, fmt.Errorf("choosing a port: %w", err)
+			return ctx, rest.Client{}, fmt.Errorf("choosing a port: %w", err)
 		}
 		running, api, err := s.startAPIServerAt(ctx, port)
 		if attempt == portAttempts || !portTaken(err) {
@@ -83,18 +84,18 @@ func (s starter) startAPIServer(ctx context.Context) (context.Context, client, e
 	}
 }
 
-func (s starter) startAPIServerAt(ctx context.Context, port int) (context.Context, client, error) {
+func (s starter) startAPIServerAt(ctx context.Context, port int) (context.Context, rest.Client, error) {
 	ctx, err := s.launch(ctx, apiServer, apiServerArgs(s.directory, port))
 	if err != nil {
-		return ctx, client{}, err
+		return ctx, rest.Client{}, err
 	}
 	api, err := newClient(s.directory, fmt.Sprintf("https://127.0.0.1:%d", port), time.Now())
 	if err != nil {
-		return ctx, client{}, err
+		return ctx, rest.Client{}, err
 	}
 	var answer error
 	err = poll(ctx, readyInterval, func() (bool, error) {
-		answer = api.get(ctx, "/readyz", nil)
+		answer = api.Get(ctx, "/readyz", nil)
 		return answer == nil, nil
 	})
 	if errors.Is(err, errLate) {

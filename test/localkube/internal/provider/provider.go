@@ -30,8 +30,16 @@ const (
 type localkube struct{}
 
 type settings struct {
-	AssetsDir types.String `tfsdk:"assets_dir"`
-	DataDir   types.String `tfsdk:"data_dir"`
+	AssetsDir  types.String `tfsdk:"assets_dir"`
+	DataDir    types.String `tfsdk:"data_dir"`
+	Kubeconfig types.String `tfsdk:"kubeconfig"`
+}
+
+// configured is what the resources get.
+type configured struct {
+	clusters cluster.Clusters
+	// kubeconfig is unknown while that comes from a resource which is not made yet.
+	kubeconfig types.String
 }
 
 // New returns the provider.
@@ -54,6 +62,11 @@ func (localkube) Schema(_ context.Context, _ provider.SchemaRequest, resp *provi
 				Description: "Folder in which each cluster gets a directory of its own. It must stay the same as long as " +
 					"clusters live in it. Default: $" + dataDirVariable + ".",
 			},
+			"kubeconfig": schema.StringAttribute{
+				Optional:    true,
+				Sensitive:   true,
+				Description: "Kubeconfig of the cluster that pools are in, as a localkube_cluster has it. Needed for pools only.",
+			},
 		},
 	}
 }
@@ -71,11 +84,14 @@ func (localkube) Configure(ctx context.Context, req provider.ConfigureRequest, r
 		resp.Diagnostics.AddError("Wrong folder", err.Error())
 		return
 	}
-	resp.ResourceData = clusters
+	resp.ResourceData = configured{clusters: clusters, kubeconfig: config.Kubeconfig}
 }
 
 func (localkube) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{func() resource.Resource { return &clusterResource{} }}
+	return []func() resource.Resource{
+		func() resource.Resource { return &clusterResource{} },
+		func() resource.Resource { return &poolResource{} },
+	}
 }
 
 func (localkube) DataSources(context.Context) []func() datasource.DataSource { return nil }

@@ -28,7 +28,8 @@ func (r *clusterResource) Schema(_ context.Context, _ resource.SchemaRequest, re
 
 // Configure gets no data while a configuration is only validated.
 func (r *clusterResource) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
-	r.clusters, _ = req.ProviderData.(cluster.Clusters)
+	data, _ := req.ProviderData.(configured)
+	r.clusters = data.clusters
 }
 
 // ModifyPlan finds missing programs before anything is applied, and plans new credentials when their life changes.

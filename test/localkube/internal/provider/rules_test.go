@@ -23,6 +23,11 @@ func TestRules(t *testing.T) {
 			[]string{"", "-a", "a-", "A", "a.b", "a/b", "..", strings.Repeat("a", 201)},
 		},
 		{
+			"pool", poolRule,
+			[]string{"a", "a-1", strings.Repeat("a", 63)},
+			[]string{"", "-a", "a-", "A", "a.b", strings.Repeat("a", 64)},
+		},
+		{
 			"version", versionRule,
 			[]string{"v1.36.3", "1.36", "v1.36.3-rc.0", "v1.36.3+k3s1"},
 			[]string{"", "latest", "v1", "1.36.3.4", "v1.36.x"},

@@ -14,6 +14,7 @@ func TestSchemasAreValid(t *testing.T) {
 	New().Schema(t.Context(), provider.SchemaRequest{}, &resp)
 	g.Expect(resp.Schema.ValidateImplementation(context.Background())).To(BeEmpty())
 	g.Expect(clusterSchema.ValidateImplementation(context.Background())).To(BeEmpty())
+	g.Expect(poolSchema.ValidateImplementation(context.Background())).To(BeEmpty())
 }
 
 func TestSecretsAreSensitive(t *testing.T) {

@@ -1,12 +1,17 @@
-package cluster
+// Package kubeconfig writes and reads kubeconfigs of localkube's form: one cluster, and one user with a client
+// certificate, all embedded.
+package kubeconfig
 
 import (
+	"errors"
 	"fmt"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/captproject/capt/test/localkube/internal/rest"
 )
 
-type kubeconfigFile struct {
+type file struct {
 	APIVersion     string         `json:"apiVersion"`
 	Kind           string         `json:"kind"`
 	Clusters       []namedCluster `json:"clusters"`
@@ -45,19 +50,19 @@ type contextInfo struct {
 	User    string `json:"user"`
 }
 
-// kubeconfig writes the file for the client certificate of the credentials.
-func kubeconfig(name, endpoint string, authority []byte, credentials Credentials) (string, error) {
+// Write writes the kubeconfig, YAML. The name is that of the cluster.
+func Write(name string, access rest.Access) (string, error) {
 	name = "localkube-" + name
-	content, err := yaml.Marshal(kubeconfigFile{
+	content, err := yaml.Marshal(file{
 		APIVersion: "v1",
 		Kind:       "Config",
 		Clusters: []namedCluster{{name, clusterInfo{
-			Server:                   endpoint,
-			CertificateAuthorityData: authority,
+			Server:                   access.Server,
+			CertificateAuthorityData: access.Authority,
 		}}},
 		Users: []namedUser{{name, userInfo{
-			ClientCertificateData: []byte(credentials.ClientCertificate),
-			ClientKeyData:         []byte(credentials.ClientKey),
+			ClientCertificateData: access.Certificate,
+			ClientKeyData:         access.Key,
 		}}},
 		Contexts:       []namedContext{{name, contextInfo{Cluster: name, User: name}}},
 		CurrentContext: name,
@@ -66,4 +71,20 @@ func kubeconfig(name, endpoint string, authority []byte, credentials Credentials
 		return "", fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	return string(content), nil
+}
+
+// Read reads what Write wrote. The error quotes nothing of it.
+func Read(content string) (rest.Access, error) {
+	var read file
+	if yaml.Unmarshal([]byte(content), &read) != nil {
+		return rest.Access{}, errors.New("the kubeconfig is not YAML")
+	}
+	if len(read.Clusters) != 1 || len(read.Users) != 1 {
+		return rest.Access{}, errors.New("the kubeconfig has not one cluster and one user")
+	}
+	cluster, user := read.Clusters[0].Cluster, read.Users[0].User
+	return rest.Access{
+		Server: cluster.Server, Authority: cluster.CertificateAuthorityData,
+		Certificate: user.ClientCertificateData, Key: user.ClientKeyData,
+	}, nil
 }
