@@ -38,7 +38,7 @@ func (o Outputs) MachinePool() (MachinePool, error) {
 	if defect != "" {
 		return MachinePool{}, o.unexpected(providerIDListName, "a list of provider IDs: "+defect)
 	}
-	pool := MachinePool{ProviderIDs: ids, Replicas: int32(len(ids))} //nolint:gosec // at most maxProviderIDs
+	pool := MachinePool{ProviderIDs: ids, Replicas: int32(len(ids))}
 	if output := o[replicasName]; output.Value != nil && !isNull(output.Value) {
 		if json.Unmarshal(output.Value, &pool.Replicas) != nil || pool.Replicas < 0 {
 			return MachinePool{}, o.unexpected(replicasName, fmt.Sprintf("a whole number from 0 to %d", math.MaxInt32))

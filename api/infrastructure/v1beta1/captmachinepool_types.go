@@ -76,6 +76,11 @@ type CAPTMachinePoolStatus struct {
 	// +optional
 	Initialization CAPTMachinePoolInitializationStatus `json:"initialization,omitempty,omitzero"`
 
+	// ready is the same as initialization.provisioned. Cluster API v1.14 reads
+	// this one, of its contract v1beta1, for machine pools of any contract.
+	// +optional
+	Ready *bool `json:"ready,omitempty"`
+
 	// replicas is how many machines the node group had when the module was last
 	// applied: its output `replicas`, by default the length of
 	// spec.providerIDList.

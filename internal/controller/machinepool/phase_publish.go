@@ -42,6 +42,7 @@ func (r *Reconciler) publish(_ context.Context, s *scope) phase.Outcome {
 	}
 	s.pool.Status.Replicas = ptr.To(s.outputs.Replicas)
 	s.pool.Status.Initialization.Provisioned = ptr.To(true)
+	s.pool.Status.Ready = ptr.To(true)
 	return phase.Done()
 }
 

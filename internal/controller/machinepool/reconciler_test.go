@@ -108,6 +108,7 @@ func TestMachinesArePublished(t *testing.T) {
 	w.Expect(pool.Spec.ProviderIDList).To(Equal([]string{"x:1", "x:2"}))
 	w.Expect(pool.Status.Replicas).To(Equal(ptr.To[int32](2)))
 	w.Expect(pool.Status.Initialization.Provisioned).To(Equal(ptr.To(true)))
+	w.Expect(pool.Status.Ready).To(Equal(ptr.To(true)))
 
 	w.stands("Applying", three)
 	w.reconcile()
@@ -165,7 +166,10 @@ func TestAMachinePoolThatDecidesAgainIsNotOverruled(t *testing.T) {
 	})
 	w.reconcile()
 	w.stands("", three)
-	w.reconciler.Client = beforePatch(t, func() {
+	w.reconciler.Client = beforePatch(t, func(patched client.Object) {
+		if _, is := patched.(*clusterv1.MachinePool); !is {
+			return
+		}
 		owner := w.owner()
 		owner.Annotations = nil
 		w.update(owner)
@@ -176,16 +180,14 @@ func TestAMachinePoolThatDecidesAgainIsNotOverruled(t *testing.T) {
 	w.Expect(w.owner().Spec.Replicas).To(Equal(ptr.To[int32](2)))
 }
 
-// beforePatch is a client that does something before it patches a MachinePool.
-func beforePatch(t *testing.T, do func()) client.Client {
+// beforePatch is a client that does something before it patches an object.
+func beforePatch(t *testing.T, do func(client.Object)) client.Client {
 	t.Helper()
 	direct, err := client.NewWithWatch(env.Config, client.Options{Scheme: env.Scheme})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return interceptor.NewClient(direct, interceptor.Funcs{
 		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
-			if _, is := obj.(*clusterv1.MachinePool); is {
-				do()
-			}
+			do(obj)
 			return c.Patch(ctx, obj, patch, opts...)
 		},
 	})
@@ -244,9 +246,13 @@ func TestNothingIsWrittenAtRest(t *testing.T) {
 		return []string{w.pool().ResourceVersion, w.owner().ResourceVersion, w.apply().ResourceVersion}
 	}
 	before := versions()
+	var patched []string
+	w.reconciler.Client = beforePatch(t, func(object client.Object) { patched = append(patched, object.GetName()) })
 	w.reconcile()
 	w.Expect(versions()).To(Equal(before))
+	w.Expect(patched).To(BeEmpty())
 	w.stands("", two)
 	w.reconcile()
 	w.Expect(versions()).NotTo(Equal(before), "the writes are seen")
+	w.Expect(patched).To(ConsistOf("w", "workers"))
 }
