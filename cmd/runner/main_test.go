@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/hack/tools/toolbox"
@@ -66,8 +67,10 @@ func workspace(t *testing.T, module string) (dir string, args []string) {
 	g.Expect(err).NotTo(HaveOccurred())
 	namespace := env.Namespace(t)
 	g.Expect(env.Client.Create(context.Background(), &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "inputs"},
-		Data:       map[string][]byte{inputs.SecretKey: encoded},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "inputs", OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: infrav1.GroupVersion.String(), Kind: "WorkspaceTemplateApply", Name: "w", UID: "u", Controller: ptr.To(true),
+		}}},
+		Data: map[string][]byte{inputs.SecretKey: encoded},
 	})).To(Succeed())
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	g.Expect(os.WriteFile(kubeconfig, env.Kubeconfig, 0o600)).To(Succeed())
