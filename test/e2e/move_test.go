@@ -43,17 +43,19 @@ resource "terraform_data" "slow" {
 // has installed.
 func install(s *sandbox, c client.Client) {
 	s.Helper()
-	crds := &apiextensionsv1.CustomResourceDefinitionList{}
+	crds := &metav1.PartialObjectMetadataList{}
+	crds.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinitionList"))
 	s.Expect(c.List(s.ctx, crds)).To(Succeed())
 	for i := range crds.Items {
 		crd := &crds.Items[i]
+		crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
 		before := crd.DeepCopy()
 		metav1.SetMetaDataLabel(&crd.ObjectMeta, clusterctlv1.ClusterctlLabel, "")
 		s.Expect(c.Patch(s.ctx, crd, client.MergeFrom(before))).To(Succeed())
 	}
 }
 
-// another starts a second management cluster for a test.
+// anotherManagement starts a second management cluster for a test.
 func (s *sandbox) anotherManagement() *environment.Environment {
 	s.Helper()
 	logs, err := os.MkdirTemp("", "capt-e2e-target-")
@@ -82,7 +84,7 @@ func (s *sandbox) move(target *environment.Environment) <-chan error {
 	return ended
 }
 
-// lines are how often the slow part was made.
+// made is how often the slow part was made.
 func (s *sandbox) made() int {
 	content, err := os.ReadFile(filepath.Join(s.dir, "made"))
 	s.Expect(err).NotTo(HaveOccurred())
@@ -187,6 +189,11 @@ func (s *sandbox) expectNothingOf(p *parts, standalone *infrav1.WorkspaceTemplat
 		s.Expect(list).To(HaveField("Items", BeEmpty()))
 	}
 	s.Expect(s.runNames()).To(Equal([]string{standalone.Name + "-1"}))
+	// What stays behind: a lock, and what the run has made that the move waited for.
+	suffix := tfstate.Suffix(s.ns, p.workspaceName())
+	s.Expect(env.Client.Delete(s.ctx, tfstate.NewLease(s.ns, suffix, nil))).To(Succeed())
+	version := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: tfstate.VersionName(suffix, 1)}}
+	s.Expect(env.Client.Delete(s.ctx, version)).To(Succeed())
 	secrets := &corev1.SecretList{}
 	s.list(secrets)
 	for _, secret := range secrets.Items {
