@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
+
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
 
@@ -41,6 +44,10 @@ type Engine interface {
 	// while nothing can be begun.
 	PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, error)
 
+	// MarkForMove sees to it that what is kept of the workspace's state goes along
+	// when clusterctl moves the workspace (GoesAlong), and stays when it does not.
+	MarkForMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error
+
 	// Release asks for everything that is kept for the workspace to be gone,
 	// except the infrastructure and its state. A destruction that has not begun is
 	// called off; one that has is finished first.
@@ -50,6 +57,13 @@ type Engine interface {
 	// workspace. Nobody else may use them: one of somebody else is never touched,
 	// and is a Failure as long as it is there.
 	SecretNames(workspace *infrav1.WorkspaceTemplateApply) []string
+}
+
+// GoesAlong tells whether clusterctl moves a workspace together with what it owns:
+// one that was made for a Cluster, or that a person has said it of.
+func GoesAlong(workspace *infrav1.WorkspaceTemplateApply) bool {
+	_, hierarchy := workspace.Labels[clusterctlv1.ClusterctlMoveHierarchyLabel]
+	return hierarchy || metav1.GetControllerOf(workspace) != nil
 }
 
 // Inputs are rendered inputs (package inputs) in encoded form.

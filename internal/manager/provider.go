@@ -25,8 +25,9 @@ func (p providerName) infrastructure() bool { return p != providerControlPlane }
 // controlPlane tells whether control planes are looked after.
 func (p providerName) controlPlane() bool { return p != providerInfrastructure }
 
-// leaderElectionID is the name of the Lease. Managers that would do the same work
-// share one; those of the two providers may live in one namespace.
+// leaderElectionID is the name of the Lease. The managers of the two providers may
+// live in one namespace. One of all of CAPT must not be beside that of the control
+// plane provider: both would look after control planes.
 func (p providerName) leaderElectionID() string {
 	if p == providerControlPlane {
 		return "capt-control-plane-manager"

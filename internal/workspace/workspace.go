@@ -82,8 +82,8 @@ func create(ctx context.Context, c client.Client, owner client.Object, name, clu
 		Namespace: owner.GetNamespace(),
 		Name:      name,
 		Labels:    map[string]string{clusterv1.ClusterNameLabel: cluster},
-		// Its controller takes that away while clusterctl may move it.
-		Annotations: map[string]string{clusterctlv1.BlockMoveAnnotation: ""},
+		// As its controller would; it takes that away while clusterctl may move it.
+		Annotations: map[string]string{clusterctlv1.BlockMoveAnnotation: "true"},
 	}}
 	mutate(&apply.Spec)
 	if err := controllerutil.SetControllerReference(owner, apply, c.Scheme()); err != nil {

@@ -53,40 +53,52 @@ func (b *bench) say(format string, args ...any) {
 
 // measure measures what is asked for, and goes on where something fails.
 func (b *bench) measure(ctx context.Context, options options, r *report) {
-	for _, name := range []string{localkube, terraformData} {
-		if !slices.Contains(options.only, name) || ctx.Err() != nil {
+	for _, part := range b.parts(options, r) {
+		if !slices.Contains(options.only, part.name) || ctx.Err() != nil {
 			continue
 		}
-		creation, err := b.creation(ctx, name, options.rounds)
-		if err != nil {
-			r.failed(name, err)
-			continue
-		}
-		r.Creation = append(r.Creation, creation)
-	}
-	if slices.Contains(options.only, kubeconfigs) && ctx.Err() == nil {
-		var err error
-		if r.Secrets, err = b.secrets(ctx); err != nil {
-			r.failed(kubeconfigs, err)
+		if err := part.measure(ctx); err != nil {
+			r.failed(part.name, err)
 		}
 	}
-	if slices.Contains(options.only, manyRuns) && ctx.Err() == nil {
-		var err error
-		if r.Throughput, err = b.throughput(ctx); err != nil {
-			r.failed(manyRuns, err)
+}
+
+// part is one that can be asked for.
+type part struct {
+	name    string
+	measure func(context.Context) error
+}
+
+// parts put what they have measured into the report.
+func (b *bench) parts(options options, r *report) []part {
+	creation := func(module string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			measured, err := b.creation(ctx, module, options.rounds)
+			if err == nil {
+				r.Creation = append(r.Creation, measured)
+			}
+			return err
 		}
 	}
-	if slices.Contains(options.only, plugin) && ctx.Err() == nil {
-		var err error
-		if r.Plugins, err = b.plugins(ctx, options.rounds); err != nil {
-			r.failed(plugin, err)
-		}
-	}
-	if slices.Contains(options.only, rest) && ctx.Err() == nil {
-		var err error
-		if r.Rest, err = b.rest(ctx); err != nil {
-			r.failed(rest, err)
-		}
+	return []part{
+		{localkube, creation(localkube)},
+		{terraformData, creation(terraformData)},
+		{kubeconfigs, func(ctx context.Context) (err error) {
+			r.Secrets, err = b.secrets(ctx)
+			return err
+		}},
+		{manyRuns, func(ctx context.Context) (err error) {
+			r.Throughput, err = b.throughput(ctx)
+			return err
+		}},
+		{plugin, func(ctx context.Context) (err error) {
+			r.Plugins, err = b.plugins(ctx, options.rounds)
+			return err
+		}},
+		{rest, func(ctx context.Context) (err error) {
+			r.Rest, err = b.rest(ctx)
+			return err
+		}},
 	}
 }
 

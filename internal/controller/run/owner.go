@@ -34,7 +34,7 @@ func (r *Reconciler) checkWorkspace(ctx context.Context, s *scope) phase.Outcome
 	isAnother := owner != nil && owner.UID != workspace.UID
 	isOfNoUse := !workspace.DeletionTimestamp.IsZero() && s.run.Spec.Operation != infrav1.OperationDestroy
 	s.workspaceGone = err != nil || isAnother || isOfNoUse
-	s.moved = opentofu.MadeElsewhere(s.run, workspace)
+	s.moved = err == nil && opentofu.MadeElsewhere(s.run, workspace)
 	return phase.Done()
 }
 

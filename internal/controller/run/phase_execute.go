@@ -45,7 +45,6 @@ const (
 
 // execute has the run carried out, and records its end.
 func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
-	status := &s.run.Status
 	notBegun := s.mustNotBegin()
 	if moved := opentofu.MovedStatus(s.run); notBegun && s.moved && moved != nil {
 		s.run.Status = *moved
@@ -57,11 +56,17 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 		return phase.Fail(ReasonNotStarted, err)
 	}
 	if execution.Where != "" {
-		status.Runner = execution.Where
+		s.run.Status.Runner = execution.Where
 	}
 	if notBegun && neverRan(execution) && s.run.DeletionTimestamp.IsZero() {
 		return r.recordNotBegun(ctx, s)
 	}
+	return r.record(ctx, s, execution, notBegun)
+}
+
+// record records how an execution stands.
+func (r *Reconciler) record(ctx context.Context, s *scope, execution opentofu.Execution, notBegun bool) phase.Outcome {
+	status := &s.run.Status
 	if execution.State == opentofu.ExecutionPending {
 		status.Phase = infrav1.RunPending
 		return phase.Wait(ReasonPending, execution.Message, execution.After)

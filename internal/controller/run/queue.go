@@ -154,6 +154,9 @@ func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error
 func (l Limits) positions(runs []infrav1.WorkspaceRun, checks int) map[types.UID]int {
 	runs = slices.SortedFunc(slices.Values(runs), before)
 	positions := map[types.UID]int{}
+	if l.Total > 0 {
+		checks = min(checks, max(1, l.Total/2)) // the rest is for those who wait for something
+	}
 	total, checking, waiting, inNamespace := 0, 0, 0, map[string]int{}
 	for i := range runs {
 		run := &runs[i]

@@ -73,6 +73,7 @@ func TestPositionsOfChecks(t *testing.T) {
 	}{
 		"one at once":           {Limits{}, 1, map[types.UID]int{"c1": 1, "c2": 2, "c3": 3}},
 		"two at once":           {Limits{}, 2, map[types.UID]int{"c2": 1, "c3": 2}},
+		"half of all places":    {Limits{Total: 4}, 4, map[types.UID]int{"c2": 1, "c3": 2}},
 		"all":                   {Limits{}, 4, map[types.UID]int{}},
 		"after all else":        {Limits{Total: 2}, 4, map[types.UID]int{"c1": 1, "c2": 2, "c3": 3}},
 		"a limit for all rules": {Limits{Total: 1}, 4, map[types.UID]int{"apply": 1, "c1": 2, "c2": 3, "c3": 4}},

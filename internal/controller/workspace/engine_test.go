@@ -12,6 +12,8 @@ import (
 type fakeEngine struct {
 	// observation is the answer to all but a check.
 	observation engine.Observation
+	// marked is how often it was asked to mark for a move.
+	marked int
 	// movable is what PrepareMove answers.
 	movable bool
 	// drift is the answer to a check.
@@ -55,6 +57,11 @@ func (f *fakeEngine) SecretNames(workspace *infrav1.WorkspaceTemplateApply) []st
 
 func (f *fakeEngine) PrepareMove(context.Context, *infrav1.WorkspaceTemplateApply) (bool, error) {
 	return f.movable, nil
+}
+
+func (f *fakeEngine) MarkForMove(context.Context, *infrav1.WorkspaceTemplateApply) error {
+	f.marked++
+	return nil
 }
 
 func (f *fakeEngine) answer(question string, in *engine.Inputs) (engine.Observation, error) {

@@ -2,7 +2,9 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/engine"
 )
 
 // isPaused tells whether a workspace is to be left alone, and whether clusterctl may
@@ -54,13 +57,19 @@ func (r *Reconciler) cluster(ctx context.Context, workspace *infrav1.WorkspaceTe
 }
 
 // blockMove keeps clusterctl from moving a workspace that is not paused: a run may
-// begin at any time. It tells whether it had to; the write wakes us.
+// begin at any time. What is kept of its state has been marked before accordingly;
+// the annotation has as its value for which of the two. It tells whether there was
+// anything to be done; the write wakes us.
 func (r *Reconciler) blockMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, error) {
-	if _, blocked := workspace.Annotations[clusterctlv1.BlockMoveAnnotation]; blocked || !workspace.DeletionTimestamp.IsZero() {
+	along := strconv.FormatBool(engine.GoesAlong(workspace))
+	if workspace.Annotations[clusterctlv1.BlockMoveAnnotation] == along || !workspace.DeletionTimestamp.IsZero() {
 		return false, nil
 	}
+	if err := r.Engine.MarkForMove(ctx, workspace); err != nil {
+		return false, err
+	}
 	before := workspace.DeepCopy()
-	metav1.SetMetaDataAnnotation(&workspace.ObjectMeta, clusterctlv1.BlockMoveAnnotation, "")
+	metav1.SetMetaDataAnnotation(&workspace.ObjectMeta, clusterctlv1.BlockMoveAnnotation, along)
 	if err := r.Client.Patch(ctx, workspace, client.MergeFrom(before)); err != nil {
 		return false, fmt.Errorf("blocking clusterctl move: %w", err)
 	}
@@ -70,8 +79,12 @@ func (r *Reconciler) blockMove(ctx context.Context, workspace *infrav1.Workspace
 // allowMove lets clusterctl move a workspace that is paused, once nothing is under
 // way any more.
 func (r *Reconciler) allowMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
-	if _, blocked := workspace.Annotations[clusterctlv1.BlockMoveAnnotation]; !blocked {
+	marked, blocked := workspace.Annotations[clusterctlv1.BlockMoveAnnotation]
+	if !blocked {
 		return nil
+	}
+	if marked != strconv.FormatBool(engine.GoesAlong(workspace)) {
+		return errors.New("it cannot be moved before its state is marked for that: end the pause for a moment")
 	}
 	ready, err := r.Engine.PrepareMove(ctx, workspace)
 	if err != nil || !ready {

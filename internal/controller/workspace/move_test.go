@@ -46,6 +46,36 @@ func TestAMoveWaitsUntilNothingIsUnderWay(t *testing.T) {
 	w.Expect(w.engine.questions()).To(BeEmpty(), "none has before that was written")
 }
 
+func TestTheStateIsMarkedBeforeAMoveIsAllowed(t *testing.T) {
+	w := newWorld(t, nil)
+	w.template(nil)
+	w.Expect(w.engine.marked).To(Equal(1))
+	w.reconcile()
+	w.Expect(w.engine.marked).To(Equal(1), "nothing has changed")
+	w.engine.movable = true
+	w.change(func(workspace *infrav1.WorkspaceTemplateApply) {
+		workspace.Labels[clusterctlv1.ClusterctlMoveHierarchyLabel] = ""
+		workspace.Annotations[clusterv1.PausedAnnotation] = ""
+	})
+	w.reconcile()
+	_, err := w.tryReconcile()
+	w.Expect(err).To(MatchError(ContainSubstring("end the pause for a moment")))
+	w.Expect(w.blocked()).To(BeTrue())
+	for _, paused := range []bool{false, true} {
+		w.change(func(workspace *infrav1.WorkspaceTemplateApply) {
+			delete(workspace.Annotations, clusterv1.PausedAnnotation)
+			if paused {
+				workspace.Annotations[clusterv1.PausedAnnotation] = ""
+			}
+		})
+		for range 2 {
+			w.reconcile()
+		}
+	}
+	w.Expect(w.engine.marked).To(Equal(2))
+	w.Expect(w.blocked()).To(BeFalse())
+}
+
 func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {
 	w := newWorld(t, nil)
 	w.template(nil)

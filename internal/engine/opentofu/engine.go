@@ -283,7 +283,7 @@ func owned(workspace *infrav1.WorkspaceTemplateApply, name string) metav1.Object
 	if cluster, ok := workspace.Labels[clusterv1.ClusterNameLabel]; ok {
 		labels[clusterv1.ClusterNameLabel] = cluster
 	}
-	if goesAlong(workspace) {
+	if engine.GoesAlong(workspace) {
 		labels[clusterctlv1.ClusterctlMoveLabel] = ""
 	}
 	return metav1.ObjectMeta{

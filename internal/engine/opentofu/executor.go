@@ -57,6 +57,9 @@ func BegunAsJob(run *infrav1.WorkspaceRun) bool {
 // BegunByOther is the execution of a run that a manager with another --executor has
 // begun. Its runner may be alive, so that the run counts as under way.
 func BegunByOther(run *infrav1.WorkspaceRun, executor string) Execution {
+	if run.Spec.Operation == infrav1.OperationPlan {
+		return Execution{State: ExecutionLost, Where: run.Status.Runner, Message: "it was begun as " + run.Status.Runner + ", and is not waited for, because it changes nothing"}
+	}
 	return Execution{
 		State: ExecutionRunning, Where: run.Status.Runner,
 		Message: fmt.Sprintf("it was begun as %s, and only a manager with --executor=%s can see its end", run.Status.Runner, executor),

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
+	"sigs.k8s.io/cluster-api/util/conditions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -49,16 +52,17 @@ func (e *Engine) PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTe
 	if err != nil {
 		return false, err
 	}
-	for i := range runs {
-		if !runs[i].Ended() {
-			return false, nil // its end wakes the workspace
-		}
+	if active, err := e.underWay(ctx, runs); active != nil || err != nil {
+		return false, err // its end wakes the workspace
 	}
 	if stateMayBeOnDisk(changesOf(runs)) != nil {
 		return false, nil // who saves that state deletes the run
 	}
 	// Leases are not moved, and not watched.
 	holder, err := e.lockHolder(ctx, workspace)
+	if err == nil {
+		err = e.seen(ctx, workspace)
+	}
 	if err == nil && holder != "" {
 		err = fmt.Errorf("it cannot be moved while its state is locked by %s: release Lease %s", holder,
 			tfstate.LeaseName(tfstate.Suffix(workspace.Namespace, workspace.Name)))
@@ -88,11 +92,67 @@ func (e *Engine) recordStatuses(ctx context.Context, runs []infrav1.WorkspaceRun
 	return nil
 }
 
-// goesAlong tells whether clusterctl moves a workspace together with what it owns:
-// one that was made for a Cluster, or that a person has said it of.
-func goesAlong(workspace *infrav1.WorkspaceTemplateApply) bool {
-	_, hierarchy := workspace.Labels[clusterctlv1.ClusterctlMoveHierarchyLabel]
-	return hierarchy || metav1.GetControllerOf(workspace) != nil
+// seen returns an error if a part of the state was made after the pause: clusterctl
+// has looked around before that, and would leave it behind.
+func (e *Engine) seen(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	since := conditions.GetLastTransitionTime(workspace, clusterv1.PausedCondition)
+	head := &corev1.Secret{}
+	name := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
+	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: name}, head); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	names, err := tfstate.Parts(head)
+	if err != nil {
+		return fmt.Errorf("looking for the parts of the state in Secret %s: %w", name, err)
+	}
+	for _, name := range append(names, head.Name) {
+		secret := secretMetadata()
+		if err := e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: name}, secret); err != nil {
+			return fmt.Errorf("looking at Secret %s: %w", name, err)
+		}
+		if since != nil && !secret.CreationTimestamp.Before(since) {
+			return fmt.Errorf("the state's Secret %s was made after the pause, so that clusterctl may not know of it: end the pause, and move again", name)
+		}
+	}
+	return nil
+}
+
+// MarkForMove is described by engine.Engine.
+func (e *Engine) MarkForMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	names, err := e.stateSecrets(ctx, workspace)
+	if err != nil {
+		return err
+	}
+	runs, err := e.runs(ctx, e.Live, workspace)
+	if err != nil {
+		return err
+	}
+	for i := range runs { // a run hands on what its inputs have
+		names = append(names, runs[i].Spec.InputsRef.Name)
+	}
+	for _, name := range names {
+		if err := e.mark(ctx, workspace.Namespace, name, engine.GoesAlong(workspace)); err != nil {
+			return fmt.Errorf("marking Secret %s for a move: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// mark sets the label by which clusterctl moves a Secret, or takes it away.
+func (e *Engine) mark(ctx context.Context, namespace, name string, along bool) error {
+	secret := secretMetadata()
+	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if _, marked := secret.Labels[clusterctlv1.ClusterctlMoveLabel]; marked == along {
+		return nil
+	}
+	before := secret.DeepCopy()
+	delete(secret.Labels, clusterctlv1.ClusterctlMoveLabel)
+	if along {
+		metav1.SetMetaDataLabel(&secret.ObjectMeta, clusterctlv1.ClusterctlMoveLabel, "")
+	}
+	return client.IgnoreNotFound(e.Client.Patch(ctx, secret, client.MergeFrom(before)))
 }
 
 // obstacle is why no run may be started; nil if nothing is in its way.
@@ -111,18 +171,19 @@ func (e *Engine) leftBehind(ctx context.Context, workspace *infrav1.WorkspaceTem
 	if _, kept := workspace.Annotations[infrav1.StateKeptAnnotation]; !kept || applied.digest != "" {
 		return nil, nil
 	}
-	state := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
-	err := e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: state}, secretMetadata())
-	if err == nil {
-		return nil, nil
+	name := tfstate.SecretName(tfstate.Suffix(workspace.Namespace, workspace.Name))
+	// One that is empty was made for a run of this cluster.
+	head, state, err := runner.ReadState(ctx, e.Live, client.ObjectKey{Namespace: workspace.Namespace, Name: name})
+	if err != nil {
+		return nil, fmt.Errorf("reading the state in Secret %s: %w", name, err)
 	}
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("looking for the state in Secret %s: %w", state, err)
+	if len(state) > 0 || tfstate.ElsewhereOf(head) != "" {
+		return nil, nil
 	}
 	return &engine.Failure{
 		Reason: runner.ReasonStateMissing,
 		Message: fmt.Sprintf("there was infrastructure, but neither its state (Secret %s) nor its outputs (Secret %s) are here; bring them, or, "+
-			"if nothing of what was made exists any more, remove the annotation %s", state, runner.OutputsName(workspace.Name), infrav1.StateKeptAnnotation),
+			"if nothing of what was made exists any more, remove the annotation %s", name, runner.OutputsName(workspace.Name), infrav1.StateKeptAnnotation),
 		// Secrets of states are not watched.
 		RetryAfter: firstRetry,
 	}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
 	"github.com/captproject/capt/internal/runner"
+	"github.com/captproject/capt/internal/tfstate"
 )
 
 func (w *world) movable() bool {
@@ -100,6 +102,62 @@ func TestWhatWasMadeIsNotMadeAgainWithoutItsState(t *testing.T) {
 	w.Expect(missing.Failure.Message).To(And(ContainSubstring(w.stateName()), ContainSubstring("w-outputs"), ContainSubstring(infrav1.StateKeptAnnotation)))
 	w.Expect(w.runs()).To(BeEmpty())
 
+	empty := tfstate.NewSecret(w.workspace.Namespace, tfstate.Suffix(w.workspace.Namespace, "w"), nil)
+	w.create(empty)
+	w.Expect(w.apply("A").State).To(Equal(engine.Failed), "made for a run of this cluster")
+	empty.Finalizers = nil
+	w.Expect(env.Client.Update(t.Context(), empty)).To(Succeed())
+	w.delete(empty)
 	w.keepState(oneResource)
 	w.Expect(w.apply("A")).To(Equal(running("w-1", applying)), "only the outputs are missing")
+}
+
+func TestWhatIsKeptIsMarkedForAMove(t *testing.T) {
+	label := HaveKey(clusterctlv1.ClusterctlMoveLabel)
+	w := newWorld(t)
+	w.apply("A")
+	w.keepState(oneResource)
+	labels := func(name string) map[string]string {
+		secret := &corev1.Secret{}
+		w.get(name, secret)
+		return secret.Labels
+	}
+	names := []string{w.stateName(), nameOf("A")}
+	w.workspace.Labels[clusterctlv1.ClusterctlMoveHierarchyLabel] = ""
+	w.Expect(w.engine.MarkForMove(t.Context(), w.workspace)).To(Succeed())
+	for _, name := range names {
+		w.Expect(labels(name)).To(label, name)
+	}
+	delete(w.workspace.Labels, clusterctlv1.ClusterctlMoveHierarchyLabel)
+	w.Expect(w.engine.MarkForMove(t.Context(), w.workspace)).To(Succeed())
+	for _, name := range names {
+		w.Expect(labels(name)).NotTo(label, name)
+	}
+}
+
+func TestAStateMadeAfterThePauseKeepsAMoveAway(t *testing.T) {
+	w := newWorld(t)
+	w.keepState(oneResource)
+	state := &corev1.Secret{}
+	w.get(w.stateName(), state)
+	w.workspace.Status.Conditions = []metav1.Condition{{
+		Type: clusterv1.PausedCondition, Status: metav1.ConditionTrue, LastTransitionTime: state.CreationTimestamp,
+	}}
+	_, err := w.engine.PrepareMove(t.Context(), w.workspace)
+	w.Expect(err).To(MatchError(And(ContainSubstring(w.stateName()), ContainSubstring("move again"))))
+	w.workspace.Status.Conditions[0].LastTransitionTime = metav1.NewTime(state.CreationTimestamp.Add(time.Second))
+	w.Expect(w.movable()).To(BeTrue())
+}
+
+func TestACheckDoesNotKeepAMoveAway(t *testing.T) {
+	w := newWorld(t)
+	w.create(&infrav1.WorkspaceRun{
+		ObjectMeta: owned(w.workspace, "w-1"),
+		Spec: infrav1.WorkspaceRunSpec{
+			ApplyName: "w", Operation: infrav1.OperationPlan, Attempt: 1,
+			InputsRef: infrav1.InputsReference{Name: nameOf("A"), Digest: inputsOf("A").Digest},
+		},
+	})
+	w.Expect(w.movable()).To(BeFalse())
+	w.Expect(w.run("w-1").Spec.Cancel).To(HaveValue(BeTrue()))
 }

@@ -207,6 +207,10 @@ func TestAPodThatTakesTooMuch(t *testing.T) {
 			terminated(1, "OOMKilled", `{"run":"w-1","phase":"Failed","reason":"PlanFailed","kind":"Transient","message":"signal: killed"}`),
 			corev1.PodStatus{}, runner.ReasonOutOfMemory, "needed more than the 2Gi of memory",
 		},
+		"of memory, before it was stopped": {
+			terminated(1, "OOMKilled", `{"run":"w-1","phase":"Failed","reason":"Interrupted","kind":"Transient","message":"stopped"}`),
+			corev1.PodStatus{}, runner.ReasonInterrupted, "stopped",
+		},
 		"of the disk": {
 			terminated(137, "ContainerStatusUnknown", ""), corev1.PodStatus{Reason: "Evicted", Message: evicted}, ReasonPodEvicted, evicted,
 		},

@@ -102,13 +102,20 @@ func explain(what, reason, message string) string {
 	return strings.Join(known, ": ")
 }
 
+// endedByItself tells whether OpenTofu has failed by itself, for a reason that may pass. That it was
+// stopped must not be forgotten: it may have left something tainted.
+func endedByItself(result *runner.Result) bool {
+	stopped := result.Reason == runner.ReasonInterrupted || result.Reason == runner.ReasonTimeout
+	return result.Kind == infrav1.FailureTransient && !stopped
+}
+
 // over is the execution of a run none of whose pods is alive.
 func over(job *batchv1.Job, pods []corev1.Pod) opentofu.Execution {
 	first := slices.MinFunc(pods, func(a, b corev1.Pod) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
 	if pod, result := resultOf(pods); result != nil {
-		if wantedMemory(pod) && result.Kind == infrav1.FailureTransient {
+		if wantedMemory(pod) && endedByItself(result) {
 			// The kernel has killed OpenTofu or a provider, and spared the runner.
 			result.Reason, result.Message = runner.ReasonOutOfMemory, memoryAdvice(pod)
 		}
