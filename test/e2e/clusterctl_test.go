@@ -195,6 +195,7 @@ func TestClusterctl(t *testing.T) {
 
 	s.makeCluster()
 	s.useCluster()
+	s.usePool()
 
 	runs := s.runs()
 	s.upgrade()
@@ -272,6 +273,20 @@ func (s *site) useCluster() {
 	kubeconfig := filepath.Join(s.TempDir(), "shop.kubeconfig")
 	s.write(kubeconfig, s.clusterctl("get", "kubeconfig", "shop"))
 	s.Expect(s.kubectl("--kubeconfig", kubeconfig, "get", "namespaces", "-o", "name")).To(ContainSubstring("namespace/kube-system"))
+}
+
+// usePool makes a machine pool, whose one node is only told of, and deletes it.
+func (s *site) usePool() {
+	s.Helper()
+	nodes := template("nodes", "output \"provider_id_list\" {\n  value = [\"shop://1\"]\n}\n")
+	nodes.Spec.Template.Spec.ForProvider.Env = nil
+	pool, infra := machinePool("workers", 1)
+	for _, object := range []client.Object{nodes, infra, pool} {
+		object.SetNamespace(metav1.NamespaceDefault)
+		s.Expect(s.env.Client.Create(s.ctx, object)).To(Succeed())
+	}
+	s.kubectl("wait", "captmachinepool", "workers", "--for=condition=Ready", "--timeout", patience.String())
+	s.kubectl("delete", "machinepool", "workers", "--timeout", patience.String())
 }
 
 // upgrade goes to the next release of CAPT.
