@@ -142,6 +142,10 @@ func (r *run) newCLI() error {
 	// Providers put their sockets there: a path in the run's directory could be
 	// too long for one.
 	env := []string{"TMPDIR=" + os.TempDir()}
+	if !r.Ephemeral {
+		// Go would let it grow to twice of what is in use, and the limit end it.
+		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", maxMemory/100*85))
+	}
 	for _, v := range r.inputs.Env {
 		if tofu.Reserved(v.Name) {
 			return fail(ReasonInputsInvalid, fmt.Sprintf("the environment variable %s is set by the run itself: remove it from the template", v.Name))

@@ -115,3 +115,22 @@ func TestACheckThatIsAwaitedIsNotTheLastRun(t *testing.T) {
 	w.Expect(w.workspace().Status.LastRun).To(Equal("w-1"))
 	w.Expect(w.message("Applied")).To(Equal("run w-2 (Plan) is under way"))
 }
+
+func TestNothingIsUndoneWhileADependentIsBeingDeleted(t *testing.T) {
+	w := newWorld(t, func(workspace *infrav1.WorkspaceTemplateApply) { workspace.Spec.Drift.Mode = infrav1.DriftRemediate })
+	w.template(nil)
+	w.upToDate("{}")
+	other := w.dependent("x", "w")
+	w.reconcile()
+	w.Expect(w.engine.mode).To(Equal(infrav1.DriftRemediate))
+	other.Finalizers = []string{"test.capt/held"}
+	w.update(other)
+	w.delete(other)
+	w.reconcile()
+	w.Expect(w.engine.mode).To(Equal(infrav1.DriftReport))
+	w.Expect(env.Client.Get(t.Context(), w.key("x"), other)).To(Succeed())
+	other.Finalizers = nil
+	w.update(other)
+	w.reconcile()
+	w.Expect(w.engine.mode).To(Equal(infrav1.DriftRemediate))
+}

@@ -12,6 +12,8 @@ import (
 type fakeEngine struct {
 	// observation is the answer to all but a check.
 	observation engine.Observation
+	// mode is what Apply was last to do about drift.
+	mode infrav1.DriftMode
 	// marked is how often it was asked to mark for a move.
 	marked int
 	// movable is what PrepareMove answers.
@@ -30,7 +32,8 @@ type fakeEngine struct {
 
 var _ engine.Engine = &fakeEngine{}
 
-func (f *fakeEngine) Apply(_ context.Context, _ *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Observation, error) {
+func (f *fakeEngine) Apply(_ context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Observation, error) {
+	f.mode = workspace.Spec.Drift.Mode
 	if in == nil {
 		return f.observation, nil // only a look: nothing was asked for
 	}

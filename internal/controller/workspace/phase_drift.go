@@ -67,6 +67,21 @@ func drifted(drift engine.Drift) phase.Outcome {
 	return phase.Note(ReasonNoDrift, "nothing is to be changed").As(metav1.ConditionFalse)
 }
 
+// withoutRemedy is the workspace as the engine is to see it: drift is not undone
+// while what depends on the workspace is being deleted, and may be what makes it.
+func (r *Reconciler) withoutRemedy(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (*infrav1.WorkspaceTemplateApply, error) {
+	if workspace.Spec.Drift.Mode != infrav1.DriftRemediate {
+		return workspace, nil
+	}
+	going, err := r.dependentGoing(ctx, workspace)
+	if err != nil || going == "" {
+		return workspace, err
+	}
+	reporting := workspace.DeepCopy()
+	reporting.Spec.Drift.Mode = infrav1.DriftReport
+	return reporting, nil
+}
+
 // dependentGoing is the name of a workspace that depends on this one and is being
 // deleted; "" if there is none. Then it is not the time to mend what that may be
 // taking apart.

@@ -42,7 +42,11 @@ const (
 
 // run asks for the infrastructure to be as the inputs want it.
 func (r *Reconciler) run(ctx context.Context, s *scope) phase.Outcome {
-	observation, err := r.Engine.Apply(ctx, s.workspace, s.inputs)
+	workspace, err := r.withoutRemedy(ctx, s.workspace)
+	if err != nil {
+		return phase.Fail(ReasonReadFailed, err)
+	}
+	observation, err := r.Engine.Apply(ctx, workspace, s.inputs)
 	if err != nil {
 		return phase.Fail(ReasonEngineFailed, err)
 	}
