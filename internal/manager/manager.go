@@ -125,15 +125,15 @@ func setupInfrastructure(ctx context.Context, mgr manager.Manager, options *Opti
 		return fmt.Errorf("indexing runs: %w", err)
 	}
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
-	concurrency := controller.Options{MaxConcurrentReconciles: options.concurrency}
+	filter, concurrency := phase.WatchFilter(options.watchFilter), controller.Options{MaxConcurrentReconciles: options.concurrency}
 	return errors.Join(
-		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock, Limits: options.limits, Reporter: reporter(mgr, "workspacerun")}).
+		(&run.Reconciler{Client: c, Live: live, Executor: executor, Clock: clock, Limits: options.limits, WatchFilter: filter, Reporter: reporter(mgr, "workspacerun")}).
 			SetupWithManager(mgr, concurrency),
-		(&workspace.Reconciler{Client: c, Live: live, Engine: &opentofu.Engine{Client: c, Live: live, Now: clock.Now}, Reporter: reporter(mgr, "workspacetemplateapply")}).
+		(&workspace.Reconciler{Client: c, Live: live, Engine: &opentofu.Engine{Client: c, Live: live, Now: clock.Now}, WatchFilter: filter, Reporter: reporter(mgr, "workspacetemplateapply")}).
 			SetupWithManager(ctx, mgr, concurrency),
-		(&cluster.Reconciler{Client: c, Live: live, Reporter: reporter(mgr, "captcluster")}).
+		(&cluster.Reconciler{Client: c, Live: live, WatchFilter: filter, Reporter: reporter(mgr, "captcluster")}).
 			SetupWithManager(ctx, mgr, concurrency),
-		(&machinepool.Reconciler{Client: c, Live: live, Reporter: reporter(mgr, "captmachinepool")}).
+		(&machinepool.Reconciler{Client: c, Live: live, WatchFilter: filter, Reporter: reporter(mgr, "captmachinepool")}).
 			SetupWithManager(ctx, mgr, concurrency),
 	)
 }
@@ -143,6 +143,7 @@ func setupControlPlane(ctx context.Context, mgr manager.Manager, options *Option
 	planes := &controlplane.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock,
 		Clusters: clusters, Answered: clusters.Answered(), Reporter: reporter(mgr, "captcontrolplane"),
+		WatchFilter: phase.WatchFilter(options.watchFilter),
 	}
 	return errors.Join(
 		planes.SetupWithManager(ctx, mgr, controller.Options{MaxConcurrentReconciles: options.concurrency}),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
 	"github.com/captproject/capt/internal/controller/run"
@@ -22,6 +23,7 @@ type Options struct {
 	leaderElect             bool
 	leaderElectionNamespace string
 	namespace               string
+	watchFilter             string
 	concurrency             int
 	limits                  run.Limits
 	provider                providerName
@@ -69,6 +71,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.leaderElect, "leader-elect", o.leaderElect, "Let one of several managers work at a time.")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", o.leaderElectionNamespace, "Namespace of the Lease for --leader-elect; by default the one that the manager runs in.")
 	flags.StringVar(&o.namespace, "namespace", o.namespace, "Namespace to look after; by default all.")
+	flags.StringVar(&o.watchFilter, "watch-filter", o.watchFilter, "Look after objects only whose label "+clusterv1.WatchLabel+" has this value; by default all.")
 	flags.StringVar((*string)(&o.provider), "provider", string(o.provider), "What is looked after: Infrastructure (workspaces, runs and the infrastructure of clusters), ControlPlane (control planes; needs a manager for the infrastructure as well) or All.")
 	flags.IntVar(&o.concurrency, "concurrency", o.concurrency, "Objects of a kind that are reconciled at a time.")
 	flags.IntVar(&o.limits.Total, "max-runs", o.limits.Total, "Runs that are carried out at once; 0 is no limit. Others wait in a queue, in which deletions go first.")

@@ -53,7 +53,8 @@ func (e *TakenError) Reason() string { return ReasonNameTaken }
 
 // Ensure makes the workspace of an owner be there and be as wanted: mutate sets
 // those fields of the spec that the owner decides on and leaves the others,
-// which are the users'. It returns the workspace as it stands.
+// which are the users'. The workspace gets the owner's watch filter. It returns the
+// workspace as it stands.
 func Ensure(ctx context.Context, c client.Client, owner client.Object, name, cluster string, mutate func(*infrav1.WorkspaceTemplateApplySpec)) (*infrav1.WorkspaceTemplateApply, error) {
 	apply := &infrav1.WorkspaceTemplateApply{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: owner.GetNamespace(), Name: name}, apply)
@@ -68,7 +69,8 @@ func Ensure(ctx context.Context, c client.Client, owner client.Object, name, clu
 	}
 	before := apply.DeepCopy()
 	mutate(&apply.Spec)
-	if equality.Semantic.DeepEqual(before.Spec, apply.Spec) {
+	handOnFilter(owner, apply)
+	if equality.Semantic.DeepEqual(before.Spec, apply.Spec) && equality.Semantic.DeepEqual(before.Labels, apply.Labels) {
 		return apply, nil
 	}
 	if err := c.Patch(ctx, apply, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
@@ -86,6 +88,7 @@ func create(ctx context.Context, c client.Client, owner client.Object, name, clu
 		Annotations: map[string]string{clusterctlv1.BlockMoveAnnotation: "true"},
 	}}
 	mutate(&apply.Spec)
+	handOnFilter(owner, apply)
 	if err := controllerutil.SetControllerReference(owner, apply, c.Scheme()); err != nil {
 		return nil, fmt.Errorf("owning WorkspaceTemplateApply %s: %w", name, err)
 	}

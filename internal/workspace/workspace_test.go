@@ -112,6 +112,25 @@ func TestEnsure(t *testing.T) {
 	g.Expect(changed.Generation).To(BeEquivalentTo(3), "what was written is what is returned")
 }
 
+func TestTheWatchFilterIsHandedOn(t *testing.T) {
+	g := NewWithT(t)
+	owner := newOwner(t)
+	for _, filter := range []map[string]string{nil, {clusterv1.WatchLabel: "a"}, {clusterv1.WatchLabel: "b", "other": "o"}, nil} {
+		owner.SetLabels(filter)
+		apply, err := Ensure(t.Context(), env.Client, owner, "w", "c", template("t"))
+		g.Expect(err).NotTo(HaveOccurred())
+		want := map[string]string{clusterv1.ClusterNameLabel: "c"}
+		if value := filter[clusterv1.WatchLabel]; value != "" {
+			want[clusterv1.WatchLabel] = value
+		}
+		g.Expect(apply.Labels).To(Equal(want))
+	}
+	owner.SetLabels(map[string]string{clusterv1.WatchLabel: "a"})
+	apply, err := Ensure(t.Context(), env.Client, owner, "new", "c", template("t"))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(apply.Labels).To(HaveKeyWithValue(clusterv1.WatchLabel, "a"))
+}
+
 // outdated is a cache that has not seen the last change.
 type outdated struct {
 	client.Client

@@ -25,6 +25,8 @@ type Reconciler struct {
 	// Live reads past all caches: Secrets are not cached.
 	Live     client.Reader
 	Reporter phase.Reporter
+	// WatchFilter says which objects are looked after.
+	WatchFilter phase.WatchFilter
 }
 
 // scope is what the phases of one reconcile share.
@@ -53,7 +55,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if annotations.IsExternallyManaged(infra) {
 		return ctrl.Result{}, nil
 	}
-	if workspace.MovedAway(infra) {
+	if r.WatchFilter.Skips(infra) || workspace.MovedAway(infra) {
 		return ctrl.Result{}, nil
 	}
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, infra, infrav1.ClusterFinalizer); err != nil || added {

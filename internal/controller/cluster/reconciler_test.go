@@ -204,6 +204,19 @@ func TestWhatOthersManageIsLeftAlone(t *testing.T) {
 	w.Expect(w.infra().Status).To(BeZero())
 }
 
+func TestWhatAnotherInstanceWatchesIsLeftAlone(t *testing.T) {
+	w := newWorld(t, func(infra *infrav1.CAPTCluster, _ *clusterv1.Cluster) {
+		infra.Labels = map[string]string{clusterv1.WatchLabel: "a"}
+	})
+	w.reconciler.WatchFilter = "b"
+	w.reconcile()
+	w.Expect(w.infra().Status.Conditions).To(HaveLen(1), "that of the pause")
+	w.reconciler.WatchFilter = "a"
+	w.reconcile()
+	w.expectReady("False WorkspaceNotReady")
+	w.Expect(w.apply().Labels).To(HaveKeyWithValue(clusterv1.WatchLabel, "a"), "the same instance carries it out")
+}
+
 func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {
 	w := newWorld(t, nil)
 	w.reconcile()

@@ -33,6 +33,8 @@ type Reconciler struct {
 	Live     client.Reader
 	Clock    clock.PassiveClock
 	Reporter phase.Reporter
+	// WatchFilter says which objects are looked after.
+	WatchFilter phase.WatchFilter
 	// Clusters asks the API servers of the workload clusters.
 	Clusters Clusters
 	// Answered receives the control planes that one of them has answered for.
@@ -99,6 +101,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if err := r.Client.Get(ctx, req.NamespacedName, plane); err != nil {
 		r.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.WatchFilter.Skips(plane) {
+		r.forget(req.NamespacedName)
+		return ctrl.Result{}, nil
 	}
 	if workspace.MovedAway(plane) {
 		return ctrl.Result{}, nil

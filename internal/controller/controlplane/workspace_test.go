@@ -128,6 +128,20 @@ func TestWhatIsPausedIsLeftAlone(t *testing.T) {
 	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
 }
 
+func TestWhatAnotherInstanceWatchesIsLeftAlone(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconciler.WatchFilter = "a"
+	before := w.plane().ResourceVersion
+	w.reconcile()
+	w.Expect(w.plane().ResourceVersion).To(Equal(before))
+	w.Expect(w.clusters.forgotten).To(ConsistOf(w.key("p")), "its cluster is not asked any more")
+	plane := w.plane()
+	plane.Labels = map[string]string{clusterv1.WatchLabel: "a"}
+	w.update(plane)
+	w.reconcile()
+	w.Expect(w.apply().Labels).To(HaveKeyWithValue(clusterv1.WatchLabel, "a"), "the same instance carries it out")
+}
+
 func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {
 	w := newPublished(t)
 	plane := w.plane()

@@ -24,6 +24,8 @@ type Reconciler struct {
 	// Live reads past all caches: Secrets are not cached.
 	Live     client.Reader
 	Reporter phase.Reporter
+	// WatchFilter says which objects are looked after.
+	WatchFilter phase.WatchFilter
 }
 
 // scope is what the phases of one reconcile share.
@@ -53,7 +55,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if err := r.Client.Get(ctx, req.NamespacedName, pool); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if workspace.MovedAway(pool) {
+	if r.WatchFilter.Skips(pool) || workspace.MovedAway(pool) {
 		return ctrl.Result{}, nil
 	}
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, pool, infrav1.MachinePoolFinalizer); err != nil || added {

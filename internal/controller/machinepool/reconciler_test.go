@@ -233,6 +233,19 @@ func TestWhatIsPausedIsLeftAlone(t *testing.T) {
 	w.expectNoApply()
 }
 
+func TestWhatAnotherInstanceWatchesIsLeftAlone(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconciler.WatchFilter = "a"
+	before := w.pool().ResourceVersion
+	w.reconcile()
+	w.Expect(w.pool().ResourceVersion).To(Equal(before))
+	pool := w.pool()
+	pool.Labels = map[string]string{clusterv1.WatchLabel: "a"}
+	w.update(pool)
+	w.reconcile()
+	w.Expect(w.apply().Labels).To(HaveKeyWithValue(clusterv1.WatchLabel, "a"), "the same instance carries it out")
+}
+
 func TestNothingIsWrittenAtRest(t *testing.T) {
 	w := newWorld(t, func(p *parts) {
 		p.owner.Annotations = map[string]string{clusterv1.ReplicasManagedByAnnotation: ""}

@@ -114,7 +114,7 @@ func (r *Reconciler) waiting(ctx context.Context) ([]infrav1.WorkspaceRun, map[t
 	checks := 0
 	if slices.ContainsFunc(runs, isCheck) {
 		workspaces := &infrav1.WorkspaceTemplateApplyList{}
-		if err := r.Client.List(ctx, workspaces, client.UnsafeDisableDeepCopy); err != nil {
+		if err := r.Client.List(ctx, workspaces, r.WatchFilter, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, nil, fmt.Errorf("counting WorkspaceTemplateApplies: %w", err)
 		}
 		checks = max(1, len(workspaces.Items)/checkedShare)
@@ -129,7 +129,7 @@ func isCheck(run infrav1.WorkspaceRun) bool { return run.Spec.Operation == infra
 func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error) {
 	list := &infrav1.WorkspaceRunList{}
 	// There are many that have ended. What is set here is in a copy all the same.
-	if err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, list, r.WatchFilter, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing WorkspaceRuns: %w", err)
 	}
 	runs := slices.DeleteFunc(list.Items, func(run infrav1.WorkspaceRun) bool { return run.Ended() })

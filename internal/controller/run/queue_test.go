@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -246,4 +247,23 @@ func TestWhoMakesRoom(t *testing.T) {
 	g.Expect(changed(infrav1.RunFailed, infrav1.RunFailed)).To(BeFalse(), "it made room before")
 	g.Expect(makesRoom().Create(event.CreateEvent{Object: run(infrav1.RunFailed)})).To(BeFalse(), "nor do all that the manager finds at its start")
 	g.Expect(makesRoom().Delete(event.DeleteEvent{Object: run(infrav1.RunRunning)})).To(BeTrue())
+}
+
+func TestRunsOfAnotherInstanceTakeNoTurn(t *testing.T) {
+	w := newWorld(t)
+	w.reconciler.Limits = Limits{PerNamespace: 1} // other tests have namespaces of their own
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
+	w.queue("ours", infrav1.OperationApply)
+	w.Expect(w.look("ours")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+
+	w.reconciler.WatchFilter = "a"
+	w.Expect(w.look("ours")).To(HavePrefix("Pending"), "it is another's")
+	run := &infrav1.WorkspaceRun{}
+	key := w.key()
+	key.Name = "ours"
+	w.Expect(env.Client.Get(t.Context(), key, run)).To(Succeed())
+	run.Labels = map[string]string{clusterv1.WatchLabel: "a"}
+	w.Expect(env.Client.Update(t.Context(), run)).To(Succeed())
+	w.Expect(w.look("ours")).To(HavePrefix("Running"), "w-1 does not count")
 }

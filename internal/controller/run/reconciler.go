@@ -32,6 +32,8 @@ type Reconciler struct {
 	Reporter phase.Reporter
 	// Limits are how many runs are carried out at once.
 	Limits Limits
+	// WatchFilter says which objects are looked after.
+	WatchFilter phase.WatchFilter
 
 	queue queue
 }
@@ -58,6 +60,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	run := &infrav1.WorkspaceRun{}
 	if err := r.Client.Get(ctx, req.NamespacedName, run); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.WatchFilter.Skips(run) {
+		return ctrl.Result{}, nil
 	}
 	if !run.Ended() {
 		// A run is started and called lost on live knowledge only: to the executor

@@ -25,6 +25,10 @@ const (
 	ReasonRefreshing = "Refreshing"
 	// ReasonDestroying: a run is destroying the infrastructure. Its end wakes us.
 	ReasonDestroying = "Destroying"
+	// ReasonRetained: the condition is true, and the object goes without its
+	// infrastructure, as spec.retainWorkspaceOnDelete or the template's
+	// deletionPolicy says. Only the event outlives it.
+	ReasonRetained = "InfrastructureRetained"
 	// ReasonWaitingForDependents: other applies depend on this one, and are to be
 	// destroyed before it. Their end wakes us.
 	ReasonWaitingForDependents = "WaitingForDependents"
@@ -83,6 +87,9 @@ func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
 	switch observation.State {
 	case engine.Gone:
 		controllerutil.RemoveFinalizer(s.workspace, Finalizer)
+		if s.retained() {
+			return phase.Note(ReasonRetained, "the infrastructure, if any is left, stays with its state: nobody looks after it any more")
+		}
 		return phase.Done()
 	case engine.Failed:
 		return failure(observation.Failure)

@@ -25,6 +25,8 @@ type Reconciler struct {
 	Live     client.Reader
 	Engine   engine.Engine
 	Reporter phase.Reporter
+	// WatchFilter says which objects are looked after.
+	WatchFilter phase.WatchFilter
 
 	references references
 }
@@ -60,7 +62,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 		r.references.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if shared.MovedAway(workspace) {
+	if r.WatchFilter.Skips(workspace) || shared.MovedAway(workspace) {
 		return ctrl.Result{}, nil
 	}
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, workspace, Finalizer); err != nil || added {

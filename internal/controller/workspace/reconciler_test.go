@@ -8,7 +8,9 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -285,6 +287,46 @@ func TestInfrastructureThatIsKept(t *testing.T) {
 			w.Expect(gone).To(MatchError(ContainSubstring("not found")))
 		})
 	}
+}
+
+func TestAPersonLetsGoOfWhatCannotBeDestroyed(t *testing.T) {
+	w := newWorld(t, nil)
+	recorder := events.NewFakeRecorder(10)
+	w.reconciler.Reporter.Recorder = recorder
+	w.delete(w.workspace())
+	w.engine.observation = engine.Observation{
+		State: engine.Failed, Run: "w-2", Operation: infrav1.OperationDestroy,
+		Failure: &engine.Failure{Reason: "DestroyFailed", Message: "it is held by another"},
+	}
+	w.reconcile()
+	w.Expect(w.conditions()).To(HaveKeyWithValue("Applied", "False/DestroyFailed"))
+
+	w.change(func(workspace *infrav1.WorkspaceTemplateApply) { workspace.Spec.RetainWorkspaceOnDelete = ptr.To(true) })
+	w.engine.observation = engine.Observation{State: engine.Gone}
+	w.engine.questions()
+	w.reconcile()
+	w.Expect(w.engine.questions()).To(Equal([]string{"release"}), "no destroy is tried any more")
+	w.Expect(apierrors.IsNotFound(env.Client.Get(t.Context(), w.key("w"), &infrav1.WorkspaceTemplateApply{}))).To(BeTrue())
+	close(recorder.Events)
+	var told []string
+	for event := range recorder.Events {
+		told = append(told, event)
+	}
+	w.Expect(told).To(ContainElement(HavePrefix("Normal InfrastructureRetained the infrastructure, if any is left, stays")), "an event outlives the object")
+}
+
+func TestWhatAnotherInstanceWatchesIsLeftAlone(t *testing.T) {
+	w := newWorld(t, nil)
+	w.template(nil)
+	w.reconciler.WatchFilter = "a"
+	before := w.workspace().ResourceVersion
+	w.reconcile()
+	w.Expect(w.workspace().ResourceVersion).To(Equal(before))
+	w.Expect(w.engine.questions()).To(BeEmpty())
+	w.change(func(workspace *infrav1.WorkspaceTemplateApply) { workspace.Labels[clusterv1.WatchLabel] = "a" })
+	w.engine.observation = engine.Observation{State: engine.Running}
+	w.reconcile()
+	w.Expect(w.engine.questions()).To(Equal([]string{"apply"}))
 }
 
 func TestADestroyThatHasBegunIsNotCutShort(t *testing.T) {

@@ -280,8 +280,10 @@ func failureOf(latest *infrav1.WorkspaceRun, wait time.Duration) *engine.Failure
 // owned is the metadata of an object that belongs to a workspace.
 func owned(workspace *infrav1.WorkspaceTemplateApply, name string) metav1.ObjectMeta {
 	labels := workspaceLabels(workspace)
-	if cluster, ok := workspace.Labels[clusterv1.ClusterNameLabel]; ok {
-		labels[clusterv1.ClusterNameLabel] = cluster
+	for _, name := range []string{clusterv1.ClusterNameLabel, clusterv1.WatchLabel} {
+		if value, ok := workspace.Labels[name]; ok {
+			labels[name] = value
+		}
 	}
 	if engine.GoesAlong(workspace) {
 		labels[clusterctlv1.ClusterctlMoveLabel] = ""

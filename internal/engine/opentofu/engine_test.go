@@ -209,6 +209,27 @@ func TestReleaseKeepsTheState(t *testing.T) {
 	w.Expect(w.has(w.leaseName(), &coordinationv1.Lease{})).To(BeTrue())
 }
 
+func TestWhatCannotBeDestroyedIsLetGo(t *testing.T) {
+	w := newWorld(t)
+	w.apply("A")
+	w.succeed("w-1")
+	w.keepState(oneResource)
+	w.destroy("")
+	w.fail("w-2", infrav1.FailureConfiguration, "DestroyFailed")
+	w.Expect(w.destroy("").State).To(Equal(engine.Failed))
+	w.release()
+	w.Expect(w.release()).To(Equal(engine.Observation{State: engine.Gone}))
+	w.Expect(w.runs()).To(BeEmpty())
+	w.Expect(w.secrets()).To(Equal([]string{w.stateName()}))
+}
+
+func TestTheWatchFilterIsHandedOn(t *testing.T) {
+	w := newWorld(t)
+	w.workspace.Labels[clusterv1.WatchLabel] = "a"
+	w.apply("A")
+	w.Expect(w.run("w-1").Labels).To(HaveKeyWithValue(clusterv1.WatchLabel, "a"), "the same instance carries it out")
+}
+
 func TestADestroyThatHasNotBegunIsCalledOff(t *testing.T) {
 	for name, begun := range map[string]bool{"it waits": false, "it has begun": true} {
 		t.Run(name, func(t *testing.T) {
