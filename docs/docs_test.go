@@ -77,6 +77,35 @@ func TestEveryOutputNameIsDocumented(t *testing.T) {
 	}
 }
 
+func TestEveryTestOfTheContractExists(t *testing.T) {
+	g := NewWithT(t)
+	tests := testsByFolder(t)
+	named := regexp.MustCompile("`(\\w+\\.Test\\w+)`").FindAllStringSubmatch(read(t, "contract.md"), -1)
+	for _, match := range named {
+		g.Expect(tests).To(HaveKey(match[1]), "docs/contract.md names a test")
+	}
+	g.Expect(len(named)).To(BeNumerically(">", 50), "tests named")
+}
+
+// testsByFolder are all tests, each by the last part of its folder and its name.
+func testsByFolder(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range function.FindAllSubmatch(text, -1) {
+			found[filepath.Base(filepath.Dir(path))+"."+string(match[1])] = true
+		}
+		return err
+	})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return found
+}
+
 func TestEveryMakeTargetExists(t *testing.T) {
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())

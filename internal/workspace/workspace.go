@@ -98,27 +98,38 @@ func create(ctx context.Context, c client.Client, owner client.Object, name, clu
 	return apply, nil
 }
 
-// Delete deletes the workspace of an owner, and tells whether it is gone. One
-// that belongs to another object counts as gone.
-func Delete(ctx context.Context, c client.Client, live client.Reader, owner client.Object, name string) (bool, error) {
+// Delete deletes the workspace of an owner, and tells what is left to be done: "" if
+// it is gone. One that belongs to another object counts as gone.
+func Delete(ctx context.Context, c client.Client, live client.Reader, owner client.Object, name string) (string, error) {
 	apply := &infrav1.WorkspaceTemplateApply{}
 	// Live: a cache that has not seen the workspace yet would leave it behind.
 	if err := live.Get(ctx, client.ObjectKey{Namespace: owner.GetNamespace(), Name: name}, apply); err != nil {
 		if apierrors.IsNotFound(err) {
-			return true, nil
+			return "", nil
 		}
-		return false, fmt.Errorf("reading WorkspaceTemplateApply %s: %w", name, err)
+		return "", fmt.Errorf("reading WorkspaceTemplateApply %s: %w", name, err)
 	}
 	if !metav1.IsControlledBy(apply, owner) {
-		return true, nil
+		return "", nil
 	}
 	if !apply.DeletionTimestamp.IsZero() {
-		return false, nil
+		return going(apply), nil
 	}
 	if err := c.Delete(ctx, apply); client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("deleting WorkspaceTemplateApply %s: %w", name, err)
+		return "", fmt.Errorf("deleting WorkspaceTemplateApply %s: %w", name, err)
 	}
-	return false, nil
+	return going(apply), nil
+}
+
+// going tells of a workspace that is being deleted, in its own words if it has said
+// any since: why it is still there is asked of its owner.
+func going(apply *infrav1.WorkspaceTemplateApply) string {
+	text := fmt.Sprintf("WorkspaceTemplateApply %s is being deleted", apply.Name)
+	applied := conditions.Get(apply, infrav1.AppliedCondition)
+	if apply.DeletionTimestamp.IsZero() || applied == nil || applied.Status == metav1.ConditionTrue || applied.ObservedGeneration != apply.Generation {
+		return text
+	}
+	return text + ": " + applied.Message
 }
 
 // Standing tells how a workspace stands, in its own words. What depends on its

@@ -164,9 +164,9 @@ func TestAWorkspaceOfOthersIsLeftAlone(t *testing.T) {
 	var taken *TakenError
 	g.Expect(errors.As(err, &taken)).To(BeTrue(), "%v", err)
 	g.Expect(taken.Reason()).To(Equal(ReasonNameTaken))
-	gone, err := Delete(t.Context(), env.Client, env.Client, owner, "w")
+	left, err := Delete(t.Context(), env.Client, env.Client, owner, "w")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(gone).To(BeTrue(), "it does not hold up the owner")
+	g.Expect(left).To(BeEmpty(), "it does not hold up the owner")
 	g.Expect(env.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), theirs)).To(Succeed())
 	g.Expect(theirs.Spec.TemplateRef.Name).To(Equal("t"))
 	g.Expect(theirs.DeletionTimestamp.IsZero()).To(BeTrue())
@@ -175,23 +175,30 @@ func TestAWorkspaceOfOthersIsLeftAlone(t *testing.T) {
 func TestDelete(t *testing.T) {
 	g := NewWithT(t)
 	owner := newOwner(t)
-	expectGone := func(want bool) {
+	expectLeft := func(want string) {
 		t.Helper()
-		gone, err := Delete(t.Context(), env.Client, env.Client, owner, "w")
+		left, err := Delete(t.Context(), env.Client, env.Client, owner, "w")
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(gone).To(Equal(want))
+		g.Expect(left).To(Equal(want))
 	}
-	expectGone(true)
+	expectLeft("")
 	apply, err := Ensure(t.Context(), env.Client, owner, "w", "c", template("t"))
 	g.Expect(err).NotTo(HaveOccurred())
 	apply.Finalizers = []string{"test.capt/held"}
 	g.Expect(env.Client.Update(t.Context(), apply)).To(Succeed())
-	expectGone(false)
-	expectGone(false)
+	failed := metav1.Condition{Type: infrav1.AppliedCondition, Status: metav1.ConditionFalse, Reason: "ApplyFailed", Message: "run w-1 failed", ObservedGeneration: 1}
+	conditions.Set(apply, failed)
+	g.Expect(env.Client.Status().Update(t.Context(), apply)).To(Succeed())
+	expectLeft("WorkspaceTemplateApply w is being deleted")
+	expectLeft("WorkspaceTemplateApply w is being deleted") // what it said before is of no interest
 	g.Expect(env.Client.Get(t.Context(), client.ObjectKeyFromObject(apply), apply)).To(Succeed())
+	failed.Reason, failed.Message, failed.ObservedGeneration = "DestroyFailed", "run w-2 failed: it is held", apply.Generation
+	conditions.Set(apply, failed)
+	g.Expect(env.Client.Status().Update(t.Context(), apply)).To(Succeed())
+	expectLeft("WorkspaceTemplateApply w is being deleted: run w-2 failed: it is held")
 	apply.Finalizers = nil
 	g.Expect(env.Client.Update(t.Context(), apply)).To(Succeed())
-	expectGone(true)
+	expectLeft("")
 }
 
 func TestOutputs(t *testing.T) {

@@ -50,7 +50,7 @@ func defectsOf(object client.Object) (defects []string) {
 		switch {
 		case c.Reason == "":
 			defect("%s has no reason", c.Type)
-		case c.Status == metav1.ConditionFalse && c.Message == "" && c.Type != "Paused":
+		case c.Status == metav1.ConditionFalse && c.Message == "" && c.Type != "Paused" && c.Type != "Deleting":
 			defect("%s is False and says nothing", c.Type)
 		case credential.MatchString(c.Message):
 			defect("%s shows a credential", c.Type)
@@ -71,19 +71,19 @@ func defectsOf(object client.Object) (defects []string) {
 func ownedConditions(object client.Object) (summary string, others []string, observed int64) {
 	switch o := object.(type) {
 	case *infrav1.CAPTCluster:
-		return infrav1.ReadyCondition, []string{infrav1.InfrastructureReadyCondition, "Paused"}, o.Status.ObservedGeneration
+		return infrav1.ReadyCondition, []string{infrav1.InfrastructureReadyCondition, "Paused", "Deleting"}, o.Status.ObservedGeneration
 	case *infrav1.CAPTMachinePool:
 		return infrav1.ReadyCondition, []string{
-			infrav1.WorkspaceReadyCondition, infrav1.ProviderIDsAvailableCondition, "Paused",
+			infrav1.WorkspaceReadyCondition, infrav1.ProviderIDsAvailableCondition, "Paused", "Deleting",
 		}, o.Status.ObservedGeneration
 	case *controlplanev1.CAPTControlPlane:
 		return controlplanev1.AvailableCondition, []string{
 			controlplanev1.WorkspaceReadyCondition, controlplanev1.EndpointAvailableCondition,
-			controlplanev1.KubeconfigReadyCondition, controlplanev1.ConnectedCondition, "Paused",
+			controlplanev1.KubeconfigReadyCondition, controlplanev1.ConnectedCondition, "Paused", "Deleting", "RollingOut",
 		}, o.Status.ObservedGeneration
 	case *infrav1.WorkspaceTemplateApply:
 		return infrav1.ReadyCondition, []string{
-			infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition, infrav1.DriftedCondition, "Paused",
+			infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition, infrav1.DriftedCondition, "Paused", "Deleting",
 		}, o.Status.ObservedGeneration
 	case *infrav1.WorkspaceRun:
 		// The spec of a run never changes.

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -114,12 +113,12 @@ func (r *Reconciler) publish(_ context.Context, s *scope) phase.Outcome {
 
 // deleteWorkspace has the workspace go, then lets the object go.
 func (r *Reconciler) deleteWorkspace(ctx context.Context, s *scope) phase.Outcome {
-	gone, err := workspace.Delete(ctx, r.Client, r.Live, s.infra, workspace.OfCluster(s.infra.Name))
+	left, err := workspace.Delete(ctx, r.Client, r.Live, s.infra, workspace.OfCluster(s.infra.Name))
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)
 	}
-	if !gone {
-		return phase.Wait(ReasonDestroying, fmt.Sprintf("WorkspaceTemplateApply %s is being deleted", workspace.OfCluster(s.infra.Name)), 0)
+	if left != "" {
+		return phase.Wait(ReasonDestroying, left, 0)
 	}
 	controllerutil.RemoveFinalizer(s.infra, infrav1.ClusterFinalizer)
 	return phase.Done()

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
+	"sigs.k8s.io/cluster-api/util/conditions"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
@@ -167,9 +168,12 @@ func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
 	apply.Finalizers = []string{"test.capt/held"}
 	w.update(apply)
 	w.Expect(env.Client.Delete(t.Context(), w.infra())).To(Succeed())
+	w.Expect(conditions.Get(w.infra(), "Deleting")).To(HaveField("Reason", "NotDeleting"))
 	for range 2 {
 		w.reconcile()
 		w.expectReady("False Destroying")
+		w.Expect(conditions.IsTrue(w.infra(), "Deleting")).To(BeTrue())
+		w.Expect(conditions.GetMessage(w.infra(), "Deleting")).To(Equal("WorkspaceTemplateApply i-infrastructure is being deleted"))
 		w.Expect(w.apply().DeletionTimestamp.IsZero()).To(BeFalse())
 	}
 	apply = w.apply()

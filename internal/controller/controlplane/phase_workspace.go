@@ -119,13 +119,12 @@ func (r *Reconciler) useWorkspace(ctx context.Context, s *scope) phase.Outcome {
 
 // deleteWorkspace has the workspace go, if it is ours.
 func (r *Reconciler) deleteWorkspace(ctx context.Context, s *scope) phase.Outcome {
-	name := workspaceName(s.plane)
-	gone, err := workspace.Delete(ctx, r.Client, r.Live, s.plane, name)
+	left, err := workspace.Delete(ctx, r.Client, r.Live, s.plane, workspaceName(s.plane))
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)
 	}
-	if !gone {
-		return phase.Wait(ReasonDestroying, fmt.Sprintf("WorkspaceTemplateApply %s is being deleted", name), 0)
+	if left != "" {
+		return phase.Wait(ReasonDestroying, left, 0)
 	}
 	return phase.Done()
 }

@@ -130,7 +130,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 		reterr = errors.Join(reterr, phase.Patch(ctx, helper, plane, controlplanev1.AvailableCondition, []string{
 			controlplanev1.WorkspaceReadyCondition, controlplanev1.EndpointAvailableCondition,
 			controlplanev1.KubeconfigReadyCondition, controlplanev1.ConnectedCondition,
-		}))
+		}, clusterv1.RollingOutCondition))
 		r.metrics.observe(s, r.Clock.Now())
 	}()
 	return phase.Run(ctx, r.Reporter, plane, s, r.phases(plane))
@@ -152,6 +152,7 @@ func (r *Reconciler) phases(plane *controlplanev1.CAPTControlPlane) []phase.Phas
 	}
 	return []phase.Phase[*scope]{
 		{Name: "findCluster", Condition: workspace, Run: r.findCluster},
+		{Name: "tellRollout", Condition: clusterv1.RollingOutCondition, Run: r.tellRollout},
 		{Name: "readPublished", Condition: kubeconfig, Run: r.readPublished},
 		{Name: "ensureWorkspace", Condition: workspace, Run: r.ensureWorkspace},
 		{Name: "readOutputs", Condition: kubeconfig, Run: r.readOutputs},

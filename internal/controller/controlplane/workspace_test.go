@@ -8,6 +8,7 @@ import (
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
+	"sigs.k8s.io/cluster-api/util/conditions"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -154,6 +155,36 @@ func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {
 	w.Expect(w.secret("c-kubeconfig")).NotTo(BeNil())
 }
 
+func TestANewerVersionIsARollout(t *testing.T) {
+	w := newPublished(t)
+	w.Expect(w.plane().Status.Version).To(Equal("v1.34.1"))
+	w.Expect(w.condition("RollingOut")).To(Equal("False NotRollingOut"))
+	plane := w.plane()
+	plane.Spec.Version = "v1.35.0"
+	w.update(plane)
+	w.reconcile()
+	w.Expect(w.condition("RollingOut")).To(Equal("True RollingOut"))
+	w.Expect(conditions.GetMessage(w.plane(), "RollingOut")).To(Equal("Kubernetes v1.34.1 is to become v1.35.0"))
+
+	w.stands(w.apply(), "", nil)
+	w.clusters.version = "v1.35.0"
+	w.reconcile() // the version is news, which wakes us
+	w.reconcile()
+	w.Expect(w.plane().Status.Version).To(Equal("v1.35.0"))
+	w.Expect(w.condition("RollingOut")).To(Equal("False NotRollingOut"))
+	w.Expect(w.condition("Available")).To(Equal("True Available"), "it is not part of the summary")
+}
+
+func TestOlder(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(older("v1.34.1", "v1.34.2")).To(BeTrue())
+	g.Expect(older("v1.34.1-eks-1", "1.35")).To(BeTrue())
+	g.Expect(older("v1.34.1-eks-1", "v1.34.1")).To(BeFalse(), "the cloud's word")
+	g.Expect(older("v1.34.1", "1.34")).To(BeFalse(), "any of them")
+	g.Expect(older("v1.35.0", "v1.34.9")).To(BeFalse())
+	g.Expect(older("", "v1.34.1")).To(BeFalse(), "not known yet")
+}
+
 func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
 	w := newPublished(t)
 	foreign := w.secret("c-ca").DeepCopy()
@@ -162,9 +193,12 @@ func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
 	apply := w.apply()
 	apply.Finalizers = []string{"test.capt/held"}
 	w.update(apply)
+	w.Expect(w.condition("Deleting")).To(Equal("False NotDeleting"))
 	w.delete(w.plane())
 	for range 2 {
 		w.Expect(w.reconcile()).To(BeZero())
+		w.Expect(w.condition("Deleting")).To(Equal("True Deleting"))
+		w.Expect(conditions.GetMessage(w.plane(), "Deleting")).To(Equal("WorkspaceTemplateApply p-control-plane is being deleted"))
 		w.Expect(w.condition("WorkspaceReady")).To(Equal("False Destroying"))
 		w.Expect(w.secret("c-kubeconfig")).NotTo(BeNil(), "the cluster still answers")
 	}

@@ -94,13 +94,12 @@ func (r *Reconciler) controlPlane(ctx context.Context, s *scope) (*controlplanev
 
 // deleteWorkspace has the workspace go, then lets the object go.
 func (r *Reconciler) deleteWorkspace(ctx context.Context, s *scope) phase.Outcome {
-	name := workspace.OfMachinePool(s.pool.Name)
-	gone, err := workspace.Delete(ctx, r.Client, r.Live, s.pool, name)
+	left, err := workspace.Delete(ctx, r.Client, r.Live, s.pool, workspace.OfMachinePool(s.pool.Name))
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)
 	}
-	if !gone {
-		return phase.Wait(ReasonDestroying, fmt.Sprintf("WorkspaceTemplateApply %s is being deleted", name), 0)
+	if left != "" {
+		return phase.Wait(ReasonDestroying, left, 0)
 	}
 	controllerutil.RemoveFinalizer(s.pool, infrav1.MachinePoolFinalizer)
 	return phase.Done()

@@ -215,7 +215,9 @@ func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
 	w.Expect(env.Client.Delete(t.Context(), w.pool())).To(Succeed())
 	for range 2 {
 		w.reconcile()
-		w.Expect(w.pool().Status.Conditions).To(ContainElement(HaveField("Reason", "Destroying")))
+		w.Expect(w.pool().Status.Conditions).To(ContainElements(HaveField("Reason", "Destroying"), And(
+			HaveField("Type", "Deleting"), HaveField("Status", metav1.ConditionTrue),
+			HaveField("Message", "WorkspaceTemplateApply w-machine-pool is being deleted"))))
 		w.Expect(w.apply().DeletionTimestamp.IsZero()).To(BeFalse())
 	}
 	apply = w.apply()

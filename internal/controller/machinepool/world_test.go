@@ -167,7 +167,7 @@ func (w *world) expect(workspace, providerIDs string) {
 		ready = "True Ready"
 	}
 	w.Expect(all).To(Equal(map[string]string{
-		"WorkspaceReady": workspace, "ProviderIDsAvailable": providerIDs, "Ready": ready, "Paused": "False NotPaused",
+		"WorkspaceReady": workspace, "ProviderIDsAvailable": providerIDs, "Ready": ready, "Paused": "False NotPaused", "Deleting": "False NotDeleting",
 	}))
 }
 

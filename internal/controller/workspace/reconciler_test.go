@@ -82,6 +82,7 @@ func TestWhatTheEngineSaysIsShown(t *testing.T) {
 			w.Expect(result).To(Equal(tt.result))
 			tt.conditions["InputsResolved"] = "True/InputsResolved"
 			tt.conditions["Paused"] = "False/NotPaused"
+			tt.conditions["Deleting"] = "False/NotDeleting"
 			tt.conditions["Drifted"] = "Unknown/NotChecked"
 			if tt.err != nil {
 				tt.conditions["Drifted"] = "Unknown/NotReached"
@@ -299,7 +300,8 @@ func TestAPersonLetsGoOfWhatCannotBeDestroyed(t *testing.T) {
 		Failure: &engine.Failure{Reason: "DestroyFailed", Message: "it is held by another"},
 	}
 	w.reconcile()
-	w.Expect(w.conditions()).To(HaveKeyWithValue("Applied", "False/DestroyFailed"))
+	w.Expect(w.conditions()).To(And(HaveKeyWithValue("Applied", "False/DestroyFailed"), HaveKeyWithValue("Deleting", "True/Deleting")))
+	w.Expect(w.message("Deleting")).To(Equal("it is held by another"), "not that its template is gone")
 
 	w.change(func(workspace *infrav1.WorkspaceTemplateApply) { workspace.Spec.RetainWorkspaceOnDelete = ptr.To(true) })
 	w.engine.observation = engine.Observation{State: engine.Gone}
