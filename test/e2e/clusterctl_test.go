@@ -269,6 +269,8 @@ func (s *site) useCluster() {
 		MatchRegexp(`CAPTControlPlane default/shop-\w+, v1\.36\.3`),
 		MatchRegexp(`InfrastructureReady +True`),
 		MatchRegexp(`KubeconfigReady +True`),
+		MatchRegexp(`RollingOut +False`),
+		MatchRegexp(`Deleting +False`),
 	))
 	kubeconfig := filepath.Join(s.TempDir(), "shop.kubeconfig")
 	s.write(kubeconfig, s.clusterctl("get", "kubeconfig", "shop"))

@@ -3,10 +3,16 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -52,6 +58,8 @@ func TestDeletionWaitsUntilTheModuleCanBeDestroyed(t *testing.T) {
 	s.delete(p.cluster)
 	s.eventually(func(g Gomega) {
 		g.Expect(s.apply(g, p)).To(hasCondition(infrav1.AppliedCondition, metav1.ConditionFalse, "DestroyFailed", "terraform_data.provisioned"))
+		s.get(g, p.plane.Name, p.plane)
+		g.Expect(p.plane).To(hasCondition(clusterv1.DeletingCondition, metav1.ConditionTrue, clusterv1.DeletingReason, "terraform_data.provisioned"))
 	})
 	s.get(s.WithT, clusterName, p.cluster)
 	s.Expect(env.Client.Get(s.ctx, client.ObjectKeyFromObject(p.plane), p.plane)).To(Succeed(), "nothing is forgotten")
@@ -59,6 +67,30 @@ func TestDeletionWaitsUntilTheModuleCanBeDestroyed(t *testing.T) {
 	s.Expect(os.WriteFile(filepath.Join(s.dir, "may"), nil, 0o600)).To(Succeed())
 	s.eventually(func(g Gomega) { g.Expect(s.remains()).To(BeEmpty()) })
 	s.Expect(lines(filepath.Join(s.dir, "destroyed"))).To(HaveLen(1))
+}
+
+func TestAPersonLetsGoOfAClusterThatCannotBeDestroyed(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	p := s.cheapParts()
+	p.module().Module += provisioned(s.dir, "true", "false")
+	s.start(p)
+	s.awaitReady(p)
+	s.delete(p.cluster)
+	s.eventually(func(g Gomega) {
+		g.Expect(s.apply(g, p)).To(hasCondition(infrav1.AppliedCondition, metav1.ConditionFalse, "DestroyFailed"))
+	})
+	apply := s.apply(s.WithT, p)
+	s.change(apply, func() { apply.Spec.RetainWorkspaceOnDelete = ptr.To(true) })
+	s.eventually(func(g Gomega) {
+		g.Expect(apierrors.IsNotFound(env.Client.Get(s.ctx, client.ObjectKeyFromObject(p.cluster), &clusterv1.Cluster{}))).To(BeTrue())
+	})
+	s.Expect(s.remains()).To(And(Not(BeEmpty()), HaveEach(ContainSubstring("tfstate-"))), "the state is for a person")
+	s.each([]client.ObjectList{&corev1.SecretList{}, &coordinationv1.LeaseList{}}, func(object client.Object) {
+		if strings.Contains(object.GetName(), "tfstate-") {
+			s.delete(object)
+		}
+	})
 }
 
 func (s *sandbox) delete(object client.Object) {

@@ -189,6 +189,7 @@ func (s *sandbox) upgrade(p *parts) {
 		g.Expect(p.plane).To(hasCondition(controlplanev1.WorkspaceReadyCondition, metav1.ConditionFalse, "Applying"))
 		g.Expect(p.plane.Status.Versions).To(Equal([]clusterv1.StatusVersion{{Version: "v1.36.2"}}), "what runs is told, not what is wanted")
 		s.get(g, p.cluster.Name, p.cluster)
+		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterRollingOutCondition, metav1.ConditionTrue, clusterv1.RollingOutReason, "Kubernetes v1.36.2 is to become v1.36.3"))
 		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterTopologyReconciledCondition, metav1.ConditionFalse, clusterv1.ClusterTopologyReconciledClusterUpgradingReason))
 	})
 	open()
@@ -197,6 +198,10 @@ func (s *sandbox) upgrade(p *parts) {
 		g.Expect(p.plane.Status.Versions).To(Equal([]clusterv1.StatusVersion{{Version: "v1.36.3"}}))
 	})
 	s.awaitTopology(p)
+	s.eventually(func(g Gomega) {
+		s.get(g, p.cluster.Name, p.cluster)
+		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterRollingOutCondition, metav1.ConditionFalse, clusterv1.NotRollingOutReason))
+	})
 	s.expectRest(p)
 }
 
