@@ -37,7 +37,7 @@ type LockedError struct {
 }
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("the state is locked by %s (%s, since %s)", e.Info.ID, e.Info.Who, e.Info.Created.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("the state is locked by %s (%s)", e.Info.ID, e.Info.Who)
 }
 
 // NewLease is the Lease of a state that has never been locked, not held.
