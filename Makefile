@@ -7,7 +7,7 @@ TOOL = go run ./hack/tools
 
 # Generous: a cold machine compiles with the race detector, and end-to-end
 # tests start real clusters.
-TEST_TIMEOUT ?= 30m
+TEST_TIMEOUT ?= 45m
 
 # For each of the things that are fuzzed.
 FUZZTIME ?= 1m
