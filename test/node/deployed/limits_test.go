@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
-	"github.com/captproject/capt/internal/engine/opentofu/job"
 	"github.com/captproject/capt/internal/runner"
 )
 
@@ -36,7 +35,7 @@ func TestAPodHasLimits(t *testing.T) {
 			`output "size" { value = length(setproduct(range(1000), range(1000), range(1000))) }`,
 			runner.ReasonOutOfMemory, "memory",
 		},
-		"of the disk":        {byHand("fill", "/tmp/filling"), job.ReasonPodEvicted, "exceeds the total limit of containers 50Mi"},
+		"of the disk":        {byHand("fill", "/tmp/filling"), runner.ReasonInterrupted, "exceeds the total limit of containers 50Mi"},
 		"to its directories": {byHand("write", "/etc/outside"), runner.ReasonApplyFailed, "read-only file system"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -211,6 +211,10 @@ func TestAPodThatTakesTooMuch(t *testing.T) {
 			terminated(1, "OOMKilled", `{"run":"w-1","phase":"Failed","reason":"Interrupted","kind":"Transient","message":"stopped"}`),
 			corev1.PodStatus{}, runner.ReasonInterrupted, "stopped",
 		},
+		"of the disk, when the runner could still stop": {
+			terminated(1, "Error", `{"run":"w-1","phase":"Failed","reason":"Interrupted","kind":"Transient","message":"stopped"}`),
+			corev1.PodStatus{Reason: "Evicted", Message: evicted}, runner.ReasonInterrupted, "stopped; the node has evicted the pod: " + evicted,
+		},
 		"of the disk": {
 			terminated(137, "ContainerStatusUnknown", ""), corev1.PodStatus{Reason: "Evicted", Message: evicted}, ReasonPodEvicted, evicted,
 		},

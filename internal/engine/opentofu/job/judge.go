@@ -119,6 +119,9 @@ func over(job *batchv1.Job, pods []corev1.Pod) opentofu.Execution {
 			// The kernel has killed OpenTofu or a provider, and spared the runner.
 			result.Reason, result.Message = runner.ReasonOutOfMemory, memoryAdvice(pod)
 		}
+		if isEvicted(pod) && result.Phase == infrav1.RunFailed {
+			result.Message += "; " + eviction(pod) // which is why it was stopped
+		}
 		return opentofu.Execution{State: opentofu.ExecutionEnded, Where: place(pod), Result: result}
 	}
 	if slices.ContainsFunc(pods, func(pod corev1.Pod) bool { return begun(&pod) }) {
@@ -157,14 +160,18 @@ func overTheLimit(pod *corev1.Pod) (opentofu.Execution, bool) {
 	switch {
 	case wantedMemory(pod):
 		execution = failed(runner.ReasonOutOfMemory, infrav1.FailureTransient, memoryAdvice(pod))
-	case pod.Status.Reason == "Evicted":
-		execution = failed(ReasonPodEvicted, infrav1.FailureTransient, "the node has evicted the pod: "+pod.Status.Message)
+	case isEvicted(pod):
+		execution = failed(ReasonPodEvicted, infrav1.FailureTransient, eviction(pod))
 	default:
 		return execution, false
 	}
 	execution.Where = place(pod)
 	return execution, true
 }
+
+func isEvicted(pod *corev1.Pod) bool { return pod.Status.Reason == "Evicted" }
+
+func eviction(pod *corev1.Pod) string { return "the node has evicted the pod: " + pod.Status.Message }
 
 // wantedMemory tells whether something in the pod was killed for want of memory.
 func wantedMemory(pod *corev1.Pod) bool {
