@@ -117,7 +117,8 @@ func TestCLIConfig(t *testing.T) {
 		g.Expect(tc.installation.Downloads()).To(Equal(tc.downloads))
 		g.Expect(tc.installation.Validate()).To(Succeed())
 	}
-	for _, mirror := range []string{"mirror", "http://mirror.example.com/", "https://", "file:///mirror"} {
-		g.Expect(Installation{Mirror: mirror}.Validate()).To(MatchError(ContainSubstring("https URL")), mirror)
+	for _, mirror := range []string{"mirror", "http://mirror.example.com/", "https://", "file:///mirror",
+		"https://me:hush@mirror.example.com/", "https://me:hush%@mirror.example.com/"} {
+		g.Expect(Installation{Mirror: mirror}.Validate()).To(MatchError(And(ContainSubstring("https URL"), Not(ContainSubstring("hush")))), mirror)
 	}
 }

@@ -1,6 +1,7 @@
 package tofu
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -34,7 +35,12 @@ func (i Installation) Validate() error {
 		return fmt.Errorf("%q must be an absolute path or an https URL", i.Mirror)
 	}
 	address, err := url.Parse(i.Mirror)
-	if err != nil || address.Scheme != "https" || address.Host == "" {
+	switch {
+	case err != nil: // it is not shown: it may hold anything
+		return errors.New("it is no https URL, and OpenTofu takes no other network mirror")
+	case address.User != nil:
+		return errors.New("its https URL must hold no credentials: it is an argument of programs, which everybody can read")
+	case address.Scheme != "https" || address.Host == "":
 		return fmt.Errorf("%q is no https URL, and OpenTofu takes no other network mirror", i.Mirror)
 	}
 	return nil
