@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -233,6 +234,18 @@ func TestWhatIsPausedIsLeftAlone(t *testing.T) {
 	w.reconcile()
 	w.Expect(w.pool().Status.Conditions).To(HaveExactElements(And(HaveField("Type", "Paused"), HaveField("Status", metav1.ConditionTrue))))
 	w.expectNoApply()
+}
+
+func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	pool := w.pool()
+	pool.Annotations = map[string]string{clusterctlv1.DeleteForMoveAnnotation: ""}
+	w.update(pool)
+	w.Expect(env.Client.Delete(t.Context(), pool)).To(Succeed())
+	w.reconcile()
+	w.Expect(w.pool().Finalizers).NotTo(BeEmpty(), "clusterctl removes it")
+	w.Expect(w.apply().DeletionTimestamp).To(BeNil())
 }
 
 func TestWhatAnotherInstanceWatchesIsLeftAlone(t *testing.T) {

@@ -43,6 +43,9 @@ func (w *world) expectNotBegun() {
 
 func TestNothingIsBegunForAWorkspaceThatIsGone(t *testing.T) {
 	w := newWorld(t)
+	run := w.run()
+	run.Annotations = map[string]string{"infrastructure.cluster.x-k8s.io/made-for": string(w.workspace().UID)}
+	w.Expect(env.Client.Update(t.Context(), run)).To(Succeed())
 	w.Expect(env.Client.Delete(t.Context(), w.workspace())).To(Succeed())
 	w.expectNotBegun()
 }
