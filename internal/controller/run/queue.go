@@ -112,7 +112,7 @@ func (r *Reconciler) waiting(ctx context.Context) ([]infrav1.WorkspaceRun, map[t
 		return nil, nil, err
 	}
 	checks := 0
-	if slices.ContainsFunc(runs, isCheck) {
+	if slices.ContainsFunc(runs, opentofu.IsCheck) {
 		workspaces := &infrav1.WorkspaceTemplateApplyList{}
 		if err := r.Client.List(ctx, workspaces, r.WatchFilter, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, nil, fmt.Errorf("counting WorkspaceTemplateApplies: %w", err)
@@ -121,8 +121,6 @@ func (r *Reconciler) waiting(ctx context.Context) ([]infrav1.WorkspaceRun, map[t
 	}
 	return runs, r.Limits.positions(runs, checks), nil
 }
-
-func isCheck(run infrav1.WorkspaceRun) bool { return run.Spec.Operation == infrav1.OperationPlan }
 
 // unended are the runs of the cache that have not ended, those that have begun
 // marked as such.
@@ -161,7 +159,7 @@ func (l Limits) positions(runs []infrav1.WorkspaceRun, checks int) map[types.UID
 	for i := range runs {
 		run := &runs[i]
 		full := l.Total > 0 && total >= l.Total || l.PerNamespace > 0 && inNamespace[run.Namespace] >= l.PerNamespace ||
-			isCheck(*run) && checking >= checks
+			opentofu.IsCheck(*run) && checking >= checks
 		if full && !run.Begun() {
 			waiting++
 			positions[run.UID] = waiting
@@ -169,7 +167,7 @@ func (l Limits) positions(runs []infrav1.WorkspaceRun, checks int) map[types.UID
 		}
 		total++
 		inNamespace[run.Namespace]++
-		if isCheck(*run) {
+		if opentofu.IsCheck(*run) {
 			checking++
 		}
 	}

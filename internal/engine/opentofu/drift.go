@@ -30,20 +30,21 @@ const (
 
 // changesOf are the runs that apply or destroy.
 func changesOf(runs []infrav1.WorkspaceRun) []infrav1.WorkspaceRun {
-	return slices.DeleteFunc(slices.Clone(runs), isCheck)
+	return slices.DeleteFunc(slices.Clone(runs), IsCheck)
 }
 
 // checksSince are the checks after the last change: what those before it have found
 // is not true any more.
 func checksSince(runs []infrav1.WorkspaceRun) []infrav1.WorkspaceRun {
 	first := len(runs)
-	for first > 0 && isCheck(runs[first-1]) {
+	for first > 0 && IsCheck(runs[first-1]) {
 		first--
 	}
 	return runs[first:]
 }
 
-func isCheck(run infrav1.WorkspaceRun) bool { return run.Spec.Operation == infrav1.OperationPlan }
+// IsCheck tells whether a run only plans.
+func IsCheck(run infrav1.WorkspaceRun) bool { return run.Spec.Operation == infrav1.OperationPlan }
 
 // Check is described by engine.Engine.
 func (e *Engine) Check(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs) (engine.Drift, error) {
@@ -160,7 +161,7 @@ func (e *Engine) underWay(ctx context.Context, runs []infrav1.WorkspaceRun) (*in
 		return nil, nil
 	}
 	run := &runs[active]
-	if !isCheck(*run) || ptr.Deref(run.Spec.Cancel, false) {
+	if !IsCheck(*run) || ptr.Deref(run.Spec.Cancel, false) {
 		return run, nil
 	}
 	cancelled := run.DeepCopy()

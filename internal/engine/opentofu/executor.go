@@ -55,15 +55,20 @@ func BegunAsJob(run *infrav1.WorkspaceRun) bool {
 }
 
 // BegunByOther is the execution of a run that a manager with another --executor has
-// begun. Its runner may be alive, so that the run counts as under way.
+// begun.
 func BegunByOther(run *infrav1.WorkspaceRun, executor string) Execution {
-	if run.Spec.Operation == infrav1.OperationPlan {
-		return Execution{State: ExecutionLost, Where: run.Status.Runner, Message: "it was begun as " + run.Status.Runner + ", and is not waited for, because it changes nothing"}
+	return OutOfSight(run, fmt.Sprintf("it was begun as %s, and only a manager with --executor=%s can see its end", run.Status.Runner, executor))
+}
+
+// OutOfSight is the execution of a run that this manager cannot ask about, and why.
+// Its runner may be alive, so that it counts as under way. A check is not waited
+// for: it may go on, and changes nothing.
+func OutOfSight(run *infrav1.WorkspaceRun, why string) Execution {
+	state := ExecutionRunning
+	if IsCheck(*run) {
+		state = ExecutionLost
 	}
-	return Execution{
-		State: ExecutionRunning, Where: run.Status.Runner,
-		Message: fmt.Sprintf("it was begun as %s, and only a manager with --executor=%s can see its end", run.Status.Runner, executor),
-	}
+	return Execution{State: state, Where: run.Status.Runner, Message: why}
 }
 
 // ExecutionState is how the execution of a run stands.

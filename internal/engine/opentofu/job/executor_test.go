@@ -110,6 +110,8 @@ func TestARunThatIsAProcessIsNotLost(t *testing.T) {
 		State: opentofu.ExecutionRunning, Where: "process 1 on elsewhere",
 		Message: "it was begun as process 1 on elsewhere, and only a manager with --executor=Process can see its end",
 	}))
+	w.run.Spec.Operation = infrav1.OperationPlan
+	w.Expect(w.ensure().State).To(Equal(opentofu.ExecutionLost), "nobody waits for a check")
 }
 
 func TestAnInterruptedRunsPodIsDeletedOnce(t *testing.T) {

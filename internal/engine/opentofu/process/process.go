@@ -310,8 +310,5 @@ func (e *Executor) elsewhere(run *infrav1.WorkspaceRun) (bool, opentofu.Executio
 	if !known || host == e.host {
 		return false, opentofu.Execution{}
 	}
-	return true, opentofu.Execution{
-		State: opentofu.ExecutionRunning, Where: run.Status.Runner,
-		Message: "it was started on " + host + ", and only a manager there can see its end",
-	}
+	return true, opentofu.OutOfSight(run, "it was started on "+host+", and only a manager there can see its end")
 }

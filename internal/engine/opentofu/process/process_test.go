@@ -234,6 +234,8 @@ func TestARunOfAnotherMachineIsLeftToIt(t *testing.T) {
 		State: opentofu.ExecutionRunning, Where: "process 1 on elsewhere",
 		Message: "it was started on elsewhere, and only a manager there can see its end",
 	}))
+	s.run.Spec.Operation = infrav1.OperationPlan
+	s.Expect(s.ensure().State).To(Equal(opentofu.ExecutionLost), "nobody waits for a check")
 	s.Expect(s.dir()).NotTo(BeADirectory())
 }
 
