@@ -32,13 +32,15 @@ func VariablesOf(cluster *clusterv1.Cluster) *Variables {
 	}
 }
 
-// AddValue adds a typed value.
-func (v *Variables) AddValue(name string, value any) error {
-	encoded, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("encoding the variable %s: %w", name, err)
+// AddValues adds typed values.
+func (v *Variables) AddValues(typed map[string]any) error {
+	for name, value := range typed {
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("encoding the variable %s: %w", name, err)
+		}
+		v.Values[name] = apiextensionsv1.JSON{Raw: encoded}
 	}
-	v.Values[name] = apiextensionsv1.JSON{Raw: encoded}
 	return nil
 }
 

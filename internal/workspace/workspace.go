@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/contract"
 	"github.com/captproject/capt/internal/phase"
@@ -36,6 +38,12 @@ func OfCluster(name string) string { return name + "-infrastructure" }
 
 // OfControlPlane is the name of the workspace of a CAPTControlPlane.
 func OfControlPlane(name string) string { return name + "-control-plane" }
+
+// UsedBy is the name of the workspace that a control plane uses: its own, or one
+// that exists already.
+func UsedBy(plane *controlplanev1.CAPTControlPlane) string {
+	return cmp.Or(plane.Spec.WorkspaceTemplateApplyName, OfControlPlane(plane.Name))
+}
 
 // OfMachinePool is the name of the workspace of a CAPTMachinePool.
 func OfMachinePool(name string) string { return name + "-machine-pool" }

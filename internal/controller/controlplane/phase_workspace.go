@@ -60,7 +60,7 @@ func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcom
 // plane.
 func (r *Reconciler) findWorkspace(ctx context.Context, s *scope) {
 	apply := &infrav1.WorkspaceTemplateApply{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.plane.Namespace, Name: workspaceName(s.plane)}, apply)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: s.plane.Namespace, Name: workspace.UsedBy(s.plane)}, apply)
 	if err == nil && (s.plane.Spec.WorkspaceTemplateRef == nil || metav1.IsControlledBy(apply, s.plane)) {
 		s.apply = apply
 	}
@@ -83,7 +83,7 @@ func (r *Reconciler) wantWorkspace(ctx context.Context, s *scope) phase.Outcome 
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)
 	}
-	apply, err := workspace.Ensure(ctx, r.Client, s.plane, workspaceName(s.plane), s.cluster.Name,
+	apply, err := workspace.Ensure(ctx, r.Client, s.plane, workspace.UsedBy(s.plane), s.cluster.Name,
 		func(spec *infrav1.WorkspaceTemplateApplySpec) {
 			spec.TemplateRef = *s.plane.Spec.WorkspaceTemplateRef
 			wanted.Give(spec)
@@ -93,14 +93,6 @@ func (r *Reconciler) wantWorkspace(ctx context.Context, s *scope) phase.Outcome 
 	}
 	s.apply = apply
 	return workspace.Standing(apply)
-}
-
-// workspaceName is the name of the workspace of a control plane.
-func workspaceName(plane *controlplanev1.CAPTControlPlane) string {
-	if name := plane.Spec.WorkspaceTemplateApplyName; name != "" {
-		return name
-	}
-	return workspace.OfControlPlane(plane.Name)
 }
 
 // useWorkspace takes a workspace that exists already, as it is.
@@ -119,7 +111,7 @@ func (r *Reconciler) useWorkspace(ctx context.Context, s *scope) phase.Outcome {
 
 // deleteWorkspace has the workspace go, if it is ours.
 func (r *Reconciler) deleteWorkspace(ctx context.Context, s *scope) phase.Outcome {
-	left, err := workspace.Delete(ctx, r.Client, r.Live, s.plane, workspaceName(s.plane))
+	left, err := workspace.Delete(ctx, r.Client, r.Live, s.plane, workspace.UsedBy(s.plane))
 	if err != nil {
 		return phase.Fail(ReasonWorkspaceFailed, err)
 	}

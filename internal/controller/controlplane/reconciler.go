@@ -102,11 +102,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 		r.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if r.WatchFilter.Skips(plane) {
+	if r.WatchFilter.Skips(plane) || workspace.MovedAway(plane) {
 		r.forget(req.NamespacedName)
-		return ctrl.Result{}, nil
-	}
-	if workspace.MovedAway(plane) {
 		return ctrl.Result{}, nil
 	}
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, plane, controlplanev1.ControlPlaneFinalizer); err != nil || added {

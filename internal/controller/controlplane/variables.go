@@ -21,10 +21,8 @@ func wantedVariables(plane *controlplanev1.CAPTControlPlane, cluster *clusterv1.
 	if config := plane.Spec.ControlPlaneConfig; config != nil {
 		addConfig(config, wanted.Text, typed)
 	}
-	for name, value := range typed {
-		if err := wanted.AddValue(name, value); err != nil {
-			return nil, err
-		}
+	if err := wanted.AddValues(typed); err != nil {
+		return nil, err
 	}
 	if infra != nil {
 		wanted.AddInfrastructure(infra)

@@ -35,10 +35,8 @@ func wantedVariables(s *scope, infra *infrav1.CAPTCluster, plane *controlplanev1
 	if replicas := s.owner.Spec.Replicas; replicas != nil && !annotations.ReplicasManagedByExternalAutoscaler(s.owner) {
 		typed["replicas"] = *replicas
 	}
-	for name, value := range typed {
-		if err := wanted.AddValue(name, value); err != nil {
-			return nil, err
-		}
+	if err := wanted.AddValues(typed); err != nil {
+		return nil, err
 	}
 	if plane != nil && plane.Spec.ControlPlaneConfig != nil && plane.Spec.ControlPlaneConfig.Region != "" {
 		wanted.Text["region"] = plane.Spec.ControlPlaneConfig.Region
@@ -47,16 +45,8 @@ func wantedVariables(s *scope, infra *infrav1.CAPTCluster, plane *controlplanev1
 		wanted.AddInfrastructure(infra)
 	}
 	if plane != nil {
-		wanted.From = append(wanted.From, infrav1.VariablesSource{ApplyRef: workspaceOf(plane)})
+		wanted.From = append(wanted.From, infrav1.VariablesSource{ApplyRef: workspace.UsedBy(plane)})
 	}
 	wanted.Override(s.pool.Spec.Variables, s.pool.Spec.Values)
 	return wanted, nil
-}
-
-// workspaceOf is the name of the workspace of a control plane.
-func workspaceOf(plane *controlplanev1.CAPTControlPlane) string {
-	if name := plane.Spec.WorkspaceTemplateApplyName; name != "" {
-		return name
-	}
-	return workspace.OfControlPlane(plane.Name)
 }

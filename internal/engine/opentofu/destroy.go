@@ -71,14 +71,12 @@ func (e *Engine) lockHolder(ctx context.Context, workspace *infrav1.WorkspaceTem
 // locked although no run is active: by a person who works on it, or by a run that
 // is gone and whose state is on its disk only. Leases are not watched.
 func lockedBy(holder string, workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.WorkspaceRun, changes []infrav1.WorkspaceRun) engine.Observation {
-	observation := observe(decision{action: retryLater, wait: firstRetry}, latest, changes)
-	observation.Failure = &engine.Failure{
+	return failedWith(&engine.Failure{
 		Reason: runner.ReasonStateLocked,
 		Message: fmt.Sprintf("the state is locked by %s, so that it may not be all there is; save what it has made, then release Lease %s",
 			holder, tfstate.LeaseName(tfstate.Suffix(workspace.Namespace, workspace.Name))),
 		RetryAfter: firstRetry,
-	}
-	return observation
+	}, latest, changes)
 }
 
 // destroy starts a destroying run if one is due.
@@ -155,12 +153,11 @@ func (e *Engine) destroyDigests(ctx context.Context, workspace *infrav1.Workspac
 		if digest == "" || slices.Contains(usable, digest) {
 			continue
 		}
-		key := client.ObjectKey{Namespace: workspace.Namespace, Name: inputsName(workspace.Name, digest)}
-		err := e.Live.Get(ctx, key, secretMetadata())
-		if client.IgnoreNotFound(err) != nil {
-			return nil, fmt.Errorf("looking for the inputs in Secret %s: %w", key.Name, err)
+		stored, err := e.lookAt(ctx, workspace, inputsName(workspace.Name, digest))
+		if err != nil {
+			return nil, err
 		}
-		if err == nil || (in != nil && in.Digest == digest) {
+		if stored != nil || (in != nil && in.Digest == digest) {
 			usable = append(usable, digest)
 		}
 	}

@@ -51,7 +51,7 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	}
 	changes, request := changesOf(runs), workspace.ApplyRequest()
 	latest := last(changes)
-	next := e.next(workspace, in, applied, runs)
+	next := e.next(workspace, in, applied, latest, runs)
 	if next.action == start {
 		obstacle, err := e.obstacle(ctx, workspace, applied)
 		if err != nil {
@@ -78,8 +78,9 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 }
 
 // next says what a workspace needs. Without inputs nothing is begun.
-func (e *Engine) next(workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, applied target, runs []infrav1.WorkspaceRun) decision {
-	latest := last(changesOf(runs))
+func (e *Engine) next(workspace *infrav1.WorkspaceTemplateApply, in *engine.Inputs, applied target,
+	latest *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun,
+) decision {
 	switch {
 	case in != nil:
 		wanted := target{in.Digest, workspace.ApplyRequest()}
@@ -237,8 +238,8 @@ func observe(next decision, latest *infrav1.WorkspaceRun, changes []infrav1.Work
 
 // failedWith is the observation of a workspace that something else than its latest
 // run keeps from going on.
-func failedWith(failure *engine.Failure, latest *infrav1.WorkspaceRun, runs []infrav1.WorkspaceRun) engine.Observation {
-	observation := observe(decision{action: giveUp}, latest, runs)
+func failedWith(failure *engine.Failure, latest *infrav1.WorkspaceRun, changes []infrav1.WorkspaceRun) engine.Observation {
+	observation := observe(decision{action: giveUp}, latest, changes)
 	observation.Failure = failure
 	return observation
 }

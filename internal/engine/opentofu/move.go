@@ -58,17 +58,17 @@ func (e *Engine) PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTe
 	if stateMayBeOnDisk(changesOf(runs)) != nil {
 		return false, nil // who saves that state deletes the run
 	}
+	if err := e.seen(ctx, workspace); err != nil {
+		return false, err
+	}
 	// Leases are not moved, and not watched.
 	holder, err := e.lockHolder(ctx, workspace)
-	if err == nil {
-		err = e.seen(ctx, workspace)
-	}
-	if err == nil && holder != "" {
-		err = fmt.Errorf("it cannot be moved while its state is locked by %s: release Lease %s", holder,
-			tfstate.LeaseName(tfstate.Suffix(workspace.Namespace, workspace.Name)))
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, err
+	case holder != "":
+		return false, fmt.Errorf("it cannot be moved while its state is locked by %s: release Lease %s", holder,
+			tfstate.LeaseName(tfstate.Suffix(workspace.Namespace, workspace.Name)))
 	}
 	return true, e.recordStatuses(ctx, runs)
 }
@@ -106,9 +106,12 @@ func (e *Engine) seen(ctx context.Context, workspace *infrav1.WorkspaceTemplateA
 		return fmt.Errorf("looking for the parts of the state in Secret %s: %w", name, err)
 	}
 	for _, name := range append(names, head.Name) {
-		secret := secretMetadata()
-		if err := e.Live.Get(ctx, client.ObjectKey{Namespace: workspace.Namespace, Name: name}, secret); err != nil {
-			return fmt.Errorf("looking at Secret %s: %w", name, err)
+		secret, err := e.lookAt(ctx, workspace, name)
+		switch {
+		case err != nil:
+			return err
+		case secret == nil:
+			return fmt.Errorf("the state's Secret %s is missing", name)
 		}
 		if since != nil && !secret.CreationTimestamp.Before(since) {
 			return fmt.Errorf("the state's Secret %s was made after the pause, so that clusterctl may not know of it: end the pause, and move again", name)
@@ -131,7 +134,7 @@ func (e *Engine) MarkForMove(ctx context.Context, workspace *infrav1.WorkspaceTe
 		names = append(names, runs[i].Spec.InputsRef.Name)
 	}
 	for _, name := range names {
-		if err := e.mark(ctx, workspace.Namespace, name, engine.GoesAlong(workspace)); err != nil {
+		if err := e.mark(ctx, workspace, name); err != nil {
 			return fmt.Errorf("marking Secret %s for a move: %w", name, err)
 		}
 	}
@@ -139,11 +142,12 @@ func (e *Engine) MarkForMove(ctx context.Context, workspace *infrav1.WorkspaceTe
 }
 
 // mark sets the label by which clusterctl moves a Secret, or takes it away.
-func (e *Engine) mark(ctx context.Context, namespace, name string, along bool) error {
-	secret := secretMetadata()
-	if err := e.Live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret); err != nil {
-		return client.IgnoreNotFound(err)
+func (e *Engine) mark(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, name string) error {
+	secret, err := e.lookAt(ctx, workspace, name)
+	if err != nil || secret == nil {
+		return err
 	}
+	along := engine.GoesAlong(workspace)
 	if _, marked := secret.Labels[clusterctlv1.ClusterctlMoveLabel]; marked == along {
 		return nil
 	}

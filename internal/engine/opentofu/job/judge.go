@@ -102,8 +102,9 @@ func explain(what, reason, message string) string {
 	return strings.Join(known, ": ")
 }
 
-// endedByItself tells whether OpenTofu has failed by itself, for a reason that may pass. That it was
-// stopped must not be forgotten: it may have left something tainted.
+// endedByItself tells whether OpenTofu has failed for a reason that may pass, and
+// was not stopped. That it was must not be forgotten: it may have left something
+// tainted.
 func endedByItself(result *runner.Result) bool {
 	stopped := result.Reason == runner.ReasonInterrupted || result.Reason == runner.ReasonTimeout
 	return result.Kind == infrav1.FailureTransient && !stopped
