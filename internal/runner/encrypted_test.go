@@ -37,6 +37,7 @@ func TestAnEncryptedStateIsDestroyedAndKnownToBeEmpty(t *testing.T) {
 	w.Expect(first.Phase).To(Equal(infrav1.RunSucceeded), first.Message)
 	w.Expect(string(w.state())).To(And(ContainSubstring("encrypted_data"), Not(ContainSubstring("hello"))))
 	w.Expect(first.StateEmpty).To(BeFalse())
+	w.Expect(w.outputs()).To(Equal(map[string]any{"out": "hello"}))
 	marked := func() bool { return tfstate.MarkedEmpty(w.secret(w.stateName()), w.state()) }
 	w.Expect(marked()).To(BeFalse())
 

@@ -25,13 +25,11 @@ func (r *run) storeOutputs(ctx context.Context, complete bool) error {
 	if r.Operation != infrav1.OperationApply || !r.planned {
 		return nil
 	}
-	cli := r.cli
-	cli.Follow = nil
-	data, err := cli.Output(ctx)
+	data, err := r.readOutputs(ctx)
 	if err != nil {
 		return r.outcome(ctx, err, ReasonOutputsNotStored, readingOutputs)
 	}
-	if !complete && string(data) == noOutputs {
+	if !complete && string(data) == tfstate.NoOutputs {
 		return nil
 	}
 	lock, err := os.ReadFile(filepath.Join(r.root, lockFile))
@@ -48,8 +46,19 @@ func (r *run) storeOutputs(ctx context.Context, complete bool) error {
 	return nil
 }
 
-// noOutputs is what `tofu output -json` prints when there are none.
-const noOutputs = "{}\n"
+// readOutputs takes the outputs from the state that was just saved. OpenTofu is asked,
+// which costs as much as a plan of a small module, where only it has the state or can
+// decrypt it.
+func (r *run) readOutputs(ctx context.Context) ([]byte, error) {
+	if !r.elsewhere() {
+		if data, err := tfstate.Outputs(r.store.state); err == nil {
+			return data, nil
+		}
+	}
+	cli := r.cli
+	cli.Follow = nil
+	return cli.Output(ctx)
+}
 
 var (
 	errChangedMeanwhile = errors.New("it was changed meanwhile")

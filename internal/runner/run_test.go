@@ -359,6 +359,29 @@ func TestStateThatCannotBeSaved(t *testing.T) {
 	}
 }
 
+func TestOutputsAreThoseThatOpenTofuPrints(t *testing.T) {
+	const module = `
+output "text" { value = "<a> & b \u2028 \"c\" ü" }
+output "large" { value = 12345678901234567890 }
+output "small" { value = 0.1 }
+output "secret" {
+  value     = "made up"
+  sensitive = true
+}
+output "nothing" { value = null }
+output "empty" { value = {} }
+output "tuple" { value = [1, "two", { three = [true, null] }] }
+output "typed" { value = toset(["a"]) }
+`
+	w := newWorkspace(t)
+	w.Expect(w.apply(inline(module)).Phase).To(Equal(infrav1.RunSucceeded))
+	p := w.person(module)
+	p.tofu("init")
+	printed, err := p.command("output", "-json").Output()
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(string(w.secret(OutputsName(w.Workspace)).Data[OutputsKey])).To(Equal(string(printed)))
+}
+
 // As after a crash between saving the state and storing the outputs.
 func TestOutputsThatWereNotStored(t *testing.T) {
 	w := newWorkspace(t)

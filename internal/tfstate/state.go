@@ -1,13 +1,20 @@
 package tfstate
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strconv"
 )
 
 // formatVersion is the version of the state's format since Terraform 0.12.
 const formatVersion = 4
+
+// NoOutputs is what `tofu output -json` prints when there are none.
+const NoOutputs = "{}\n"
 
 // file is what we look at in a state.
 type file struct {
@@ -35,6 +42,20 @@ type step struct {
 	Value any    `json:"value"`
 }
 
+// decode reads JSON. Numbers stay as they are written: OpenTofu's are larger than those
+// of Go.
+func decode(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is something after it")
+	}
+	return nil
+}
+
 // Empty reports whether a state records no infrastructure, so that nothing is
 // lost with it. A state that cannot be read, such as an encrypted one, is an
 // error and never empty.
@@ -43,7 +64,7 @@ func Empty(state []byte) (bool, error) {
 		return true, nil
 	}
 	var f file
-	if err := json.Unmarshal(state, &f); err != nil {
+	if err := decode(state, &f); err != nil {
 		return false, fmt.Errorf("the state is not the JSON expected (%d bytes)", len(state))
 	}
 	if f.Version != formatVersion {
@@ -57,12 +78,38 @@ func Empty(state []byte) (bool, error) {
 	return true, nil
 }
 
+// Outputs are those that a state holds, exactly as `tofu output -json` prints
+// them: an object by name, each with sensitive, type and value. Sensitive values
+// are included. An encrypted state is an error; no state has none.
+func Outputs(state []byte) ([]byte, error) {
+	if _, err := Empty(state); err != nil {
+		return nil, err
+	}
+	var f struct {
+		Outputs map[string]struct {
+			Sensitive bool            `json:"sensitive"`
+			Type      json.RawMessage `json:"type"`
+			Value     json.RawMessage `json:"value"`
+		} `json:"outputs"`
+	}
+	if len(state) > 0 {
+		if err := json.Unmarshal(state, &f); err != nil {
+			return nil, fmt.Errorf("the outputs in the state are not the JSON expected (%d bytes)", len(state))
+		}
+	}
+	if len(f.Outputs) == 0 {
+		return []byte(NoOutputs), nil
+	}
+	printed, err := json.MarshalIndent(f.Outputs, "", "  ")
+	return append(printed, '\n'), err
+}
+
 // SensitiveValues are the texts and numbers in a state that are marked
 // sensitive: of outputs and of resources. Sorted, without duplicates; nil for
 // a state that cannot be read.
 func SensitiveValues(state []byte) []string {
 	var f file
-	if err := json.Unmarshal(state, &f); err != nil {
+	if err := decode(state, &f); err != nil {
 		return nil
 	}
 	var values []string
@@ -125,17 +172,17 @@ func keyIndex(key any) (int, bool) {
 	if typed, ok := key.(map[string]any); ok {
 		key = typed["value"]
 	}
-	index, ok := key.(float64)
-	return int(index), ok
+	number, _ := key.(json.Number)
+	index, err := strconv.Atoi(number.String())
+	return index, err == nil
 }
 
 func appendLeaves(to []string, value any) []string {
 	switch v := value.(type) {
 	case string:
 		to = append(to, v)
-	case float64:
-		text, _ := json.Marshal(v)
-		to = append(to, string(text))
+	case json.Number:
+		to = append(to, v.String())
 	case []any:
 		for _, e := range v {
 			to = appendLeaves(to, e)

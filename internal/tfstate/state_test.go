@@ -44,7 +44,7 @@ func TestSensitiveValues(t *testing.T) {
 	  "outputs": {
 	    "public": {"value": "shown", "type": "string"},
 	    "token": {"value": "out-secret", "type": "string", "sensitive": true},
-	    "many": {"value": {"a": ["list-secret", 123456789, true, null]}, "sensitive": true}
+	    "many": {"value": {"a": ["list-secret", 123456789, 1e400, true, null]}, "sensitive": true}
 	  },
 	  "resources": [{"mode": "managed", "instances": [{
 	    "attributes": {
@@ -59,6 +59,34 @@ func TestSensitiveValues(t *testing.T) {
 	      [{"type": "get_attr", "value": "set"}, {"type": "index", "value": {"value": "set-secret", "type": "string"}}]
 	    ]
 	  }]}]
-	}`))).To(Equal([]string{"123456789", "attr-secret", "index-secret", "list-secret", "map-secret", "out-secret", "set-secret"}))
+	}`))).To(Equal([]string{"123456789", "1e400", "attr-secret", "index-secret", "list-secret", "map-secret", "out-secret", "set-secret"}))
 	g.Expect(SensitiveValues([]byte("oops"))).To(BeEmpty())
+}
+
+func TestOutputs(t *testing.T) {
+	g := NewWithT(t)
+	printed, err := Outputs([]byte(`{"version":4,"outputs":{"b":{"value":1e400,"type":"number"},"a":{"value":"<","type":"string","sensitive":true}}}`))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(string(printed)).To(Equal(`{
+  "a": {
+    "sensitive": true,
+    "type": "string",
+    "value": "\u003c"
+  },
+  "b": {
+    "sensitive": false,
+    "type": "number",
+    "value": 1e400
+  }
+}
+`))
+	for _, none := range []string{"", `{"version":4}`, `{"version":4,"outputs":{}}`} {
+		printed, err := Outputs([]byte(none))
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(string(printed)).To(Equal(NoOutputs))
+	}
+	for _, unreadable := range []string{`{"encrypted_data":"x"}`, `{"version":4,"outputs":[]}`, `{"version":4} {}`, `no JSON`} {
+		_, err := Outputs([]byte(unreadable))
+		g.Expect(err).To(HaveOccurred(), unreadable)
+	}
 }
