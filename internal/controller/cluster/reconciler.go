@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/cluster-api/util"
 	"sigs.k8s.io/cluster-api/util/annotations"
 	"sigs.k8s.io/cluster-api/util/finalizers"
-	"sigs.k8s.io/cluster-api/util/patch"
 	"sigs.k8s.io/cluster-api/util/paused"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +28,11 @@ type Reconciler struct {
 	WatchFilter phase.WatchFilter
 }
 
+var summary = phase.Summary{
+	Condition: infrav1.ReadyCondition,
+	Of:        []string{infrav1.InfrastructureReadyCondition},
+}
+
 // scope is what the phases of one reconcile share.
 type scope struct {
 	infra *infrav1.CAPTCluster
@@ -47,7 +51,7 @@ type scope struct {
 // +kubebuilder:rbac:groups=cluster.x-k8s.io,resources=clusters,verbs=get;list;watch
 
 // Reconcile takes one CAPTCluster a step further.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	infra := &infrav1.CAPTCluster{}
 	if err := r.Client.Get(ctx, req.NamespacedName, infra); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -68,15 +72,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if isPaused, requeue, err := paused.EnsurePausedCondition(ctx, r.Client, cluster, infra); err != nil || isPaused || requeue {
 		return ctrl.Result{}, err
 	}
-	helper, err := patch.NewHelper(infra, r.Client)
+	writer, err := phase.NewWriter(r.Client, infra)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	defer func() {
-		infra.Status.ObservedGeneration = infra.Generation
-		reterr = errors.Join(reterr, phase.Patch(ctx, helper, infra, infrav1.ReadyCondition, []string{infrav1.InfrastructureReadyCondition}))
-	}()
-	return phase.Run(ctx, r.Reporter, infra, &scope{infra: infra, cluster: cluster}, r.phases(infra))
+	result, err := phase.Run(ctx, r.Reporter, infra, &scope{infra: infra, cluster: cluster}, r.phases(infra))
+	infra.Status.ObservedGeneration = infra.Generation
+	return phase.Finish(ctx, writer, infra, result, errors.Join(err, phase.Summarize(infra, summary)))
 }
 
 func (r *Reconciler) phases(infra *infrav1.CAPTCluster) []phase.Phase[*scope] {

@@ -11,7 +11,6 @@ import (
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/util"
 	"sigs.k8s.io/cluster-api/util/finalizers"
-	"sigs.k8s.io/cluster-api/util/patch"
 	"sigs.k8s.io/cluster-api/util/paused"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,6 +40,15 @@ type Reconciler struct {
 	Answered <-chan event.TypedGenericEvent[types.NamespacedName]
 
 	metrics metrics
+}
+
+// summary leaves RollingOut out, which says nothing of what there is.
+var summary = phase.Summary{
+	Condition: controlplanev1.AvailableCondition,
+	Of: []string{
+		controlplanev1.WorkspaceReadyCondition, controlplanev1.EndpointAvailableCondition,
+		controlplanev1.KubeconfigReadyCondition, controlplanev1.ConnectedCondition,
+	},
 }
 
 // scope is what the phases of one reconcile share.
@@ -96,7 +104,7 @@ type scope struct {
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete
 
 // Reconcile takes one CAPTControlPlane a step further.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	plane := &controlplanev1.CAPTControlPlane{}
 	if err := r.Client.Get(ctx, req.NamespacedName, plane); err != nil {
 		r.forget(req.NamespacedName)
@@ -116,21 +124,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if isPaused, requeue, err := paused.EnsurePausedCondition(ctx, r.Client, cluster, plane); err != nil || isPaused || requeue {
 		return ctrl.Result{}, err
 	}
-	helper, err := patch.NewHelper(plane, r.Client)
+	writer, err := phase.NewWriter(r.Client, plane)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	s := &scope{plane: plane, cluster: cluster}
-	defer func() {
-		plane.Status.ObservedGeneration = plane.Generation
-		plane.Status.ExternalManagedControlPlane = ptr.To(true)
-		reterr = errors.Join(reterr, phase.Patch(ctx, helper, plane, controlplanev1.AvailableCondition, []string{
-			controlplanev1.WorkspaceReadyCondition, controlplanev1.EndpointAvailableCondition,
-			controlplanev1.KubeconfigReadyCondition, controlplanev1.ConnectedCondition,
-		}, clusterv1.RollingOutCondition))
-		r.metrics.observe(s, r.Clock.Now())
-	}()
-	return phase.Run(ctx, r.Reporter, plane, s, r.phases(plane))
+	defer func() { r.metrics.observe(s, r.Clock.Now()) }()
+	result, err := phase.Run(ctx, r.Reporter, plane, s, r.phases(plane))
+	plane.Status.ObservedGeneration = plane.Generation
+	plane.Status.ExternalManagedControlPlane = ptr.To(true)
+	return phase.Finish(ctx, writer, plane, result, errors.Join(err, phase.Summarize(plane, summary)))
 }
 
 func (r *Reconciler) phases(plane *controlplanev1.CAPTControlPlane) []phase.Phase[*scope] {

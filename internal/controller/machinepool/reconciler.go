@@ -7,7 +7,6 @@ import (
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/util"
 	"sigs.k8s.io/cluster-api/util/finalizers"
-	"sigs.k8s.io/cluster-api/util/patch"
 	"sigs.k8s.io/cluster-api/util/paused"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,6 +25,11 @@ type Reconciler struct {
 	Reporter phase.Reporter
 	// WatchFilter says which objects are looked after.
 	WatchFilter phase.WatchFilter
+}
+
+var summary = phase.Summary{
+	Condition: infrav1.ReadyCondition,
+	Of:        []string{infrav1.WorkspaceReadyCondition, infrav1.ProviderIDsAvailableCondition},
 }
 
 // scope is what the phases of one reconcile share.
@@ -50,7 +54,7 @@ type scope struct {
 // +kubebuilder:rbac:groups=controlplane.cluster.x-k8s.io,resources=captcontrolplanes,verbs=get;list;watch
 
 // Reconcile takes one CAPTMachinePool a step further.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	pool := &infrav1.CAPTMachinePool{}
 	if err := r.Client.Get(ctx, req.NamespacedName, pool); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -68,16 +72,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if isPaused, requeue, err := paused.EnsurePausedCondition(ctx, r.Client, s.cluster, pool); err != nil || isPaused || requeue {
 		return ctrl.Result{}, err
 	}
-	helper, err := patch.NewHelper(pool, r.Client)
+	writer, err := phase.NewWriter(r.Client, pool)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	defer func() {
-		pool.Status.ObservedGeneration = pool.Generation
-		reterr = errors.Join(reterr, phase.Patch(ctx, helper, pool, infrav1.ReadyCondition,
-			[]string{infrav1.WorkspaceReadyCondition, infrav1.ProviderIDsAvailableCondition}))
-	}()
-	return phase.Run(ctx, r.Reporter, pool, s, r.phases(pool))
+	result, err := phase.Run(ctx, r.Reporter, pool, s, r.phases(pool))
+	pool.Status.ObservedGeneration = pool.Generation
+	return phase.Finish(ctx, writer, pool, result, errors.Join(err, phase.Summarize(pool, summary)))
 }
 
 // findOwners finds the MachinePool and its Cluster, as far as they are there.

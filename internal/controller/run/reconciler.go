@@ -2,13 +2,10 @@ package run
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/cluster-api/util/finalizers"
-	"sigs.k8s.io/cluster-api/util/patch"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -56,7 +53,7 @@ type scope struct {
 // +kubebuilder:rbac:groups=events.k8s.io;"",resources=events,verbs=create;patch;update
 
 // Reconcile carries out one run.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	run := &infrav1.WorkspaceRun{}
 	if err := r.Client.Get(ctx, req.NamespacedName, run); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -77,21 +74,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, run, Finalizer); err != nil || added {
 		return ctrl.Result{}, err
 	}
-	helper, err := patch.NewHelper(run, r.Client)
+	writer, err := phase.NewWriter(r.Client, run)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	defer func() {
-		owned := patch.WithOwnedConditions{Conditions: []string{infrav1.SucceededCondition}}
-		if err := helper.Patch(ctx, run, owned); err != nil {
-			reterr = errors.Join(reterr, fmt.Errorf("writing the status: %w", err))
-		}
-	}()
-	return phase.Run(ctx, r.Reporter, run, &scope{run: run}, []phase.Phase[*scope]{
+	result, err := phase.Run(ctx, r.Reporter, run, &scope{run: run}, []phase.Phase[*scope]{
 		{Name: "checkWorkspace", Condition: infrav1.SucceededCondition, Run: r.checkWorkspace},
 		{Name: "takeTurn", Condition: infrav1.SucceededCondition, Run: r.takeTurn},
 		{Name: "execute", Condition: infrav1.SucceededCondition, Run: r.execute},
 	})
+	return phase.Finish(ctx, writer, run, result, err)
 }
 
 // release lets go of a run that has ended: first what the executor keeps, and

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"sigs.k8s.io/cluster-api/util/finalizers"
-	"sigs.k8s.io/cluster-api/util/patch"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,6 +28,12 @@ type Reconciler struct {
 	WatchFilter phase.WatchFilter
 
 	references references
+}
+
+// summary leaves Drifted out: what has drifted is as ready as before.
+var summary = phase.Summary{
+	Condition: infrav1.ReadyCondition,
+	Of:        []string{infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition},
 }
 
 // scope is what the phases of one reconcile share.
@@ -56,7 +61,7 @@ type scope struct {
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update;delete
 
 // Reconcile takes one workspace a step further.
-func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	workspace := &infrav1.WorkspaceTemplateApply{}
 	if err := r.Client.Get(ctx, req.NamespacedName, workspace); err != nil {
 		r.references.forget(req.NamespacedName)
@@ -71,16 +76,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Re
 	if isPaused, err := r.isPaused(ctx, workspace); err != nil || isPaused {
 		return ctrl.Result{}, err
 	}
-	helper, err := patch.NewHelper(workspace, r.Client)
+	writer, err := phase.NewWriter(r.Client, workspace)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	defer func() {
-		workspace.Status.ObservedGeneration = workspace.Generation
-		reterr = errors.Join(reterr, phase.Patch(ctx, helper, workspace, infrav1.ReadyCondition,
-			[]string{infrav1.InputsResolvedCondition, infrav1.AppliedCondition, infrav1.OutputsStoredCondition}, infrav1.DriftedCondition))
-	}()
-	return phase.Run(ctx, r.Reporter, workspace, &scope{workspace: workspace}, r.phases(workspace))
+	result, err := phase.Run(ctx, r.Reporter, workspace, &scope{workspace: workspace}, r.phases(workspace))
+	workspace.Status.ObservedGeneration = workspace.Generation
+	return phase.Finish(ctx, writer, workspace, result, errors.Join(err, phase.Summarize(workspace, summary)))
 }
 
 func (r *Reconciler) phases(workspace *infrav1.WorkspaceTemplateApply) []phase.Phase[*scope] {
