@@ -50,8 +50,12 @@ func (e *Environment) startCore(ctx context.Context) error {
 	if err := webhooks.Install(e.Config); err != nil {
 		return fmt.Errorf("install the webhooks of Cluster API core: %w", err)
 	}
+	kubeconfig, err := e.coreKubeconfig()
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(e.Programs.Path(toolbox.ClusterAPICore),
-		"--kubeconfig="+e.Kubeconfig,
+		"--kubeconfig="+kubeconfig,
 		"--webhook-cert-dir="+e.path("webhook"),
 		fmt.Sprintf("--webhook-port=%d", webhooks.LocalServingPort),
 		"--health-addr=0",
@@ -63,6 +67,17 @@ func (e *Environment) startCore(ctx context.Context) error {
 	}
 	go e.watch(e.core)
 	return e.core.waitReady(ctx, e.admitsCluster)
+}
+
+// coreKubeconfig makes the user of Cluster API core, who may do everything, and
+// returns the path of its kubeconfig.
+func (e *Environment) coreKubeconfig() (string, error) {
+	user, err := e.plane.AddUser(envtest.User{Name: coreName, Groups: []string{"system:masters"}}, nil)
+	if err != nil {
+		return "", fmt.Errorf("make the user of Cluster API core: %w", err)
+	}
+	path := e.path(coreName + ".kubeconfig")
+	return path, writeKubeconfig(user, path)
 }
 
 // admitsCluster tries to make a Cluster without making it.

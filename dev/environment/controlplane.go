@@ -17,14 +17,14 @@ import (
 // stop, each.
 const planeBound = 2 * time.Minute
 
-// auditPolicy records every request of CAPT's manager and of its runners, who
-// share its credential, once it is answered. See Requests.
+// auditPolicy records every request of CAPT's manager, of its runners, who share
+// its credential, and of Cluster API core, once it is answered. See Requests.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - level: Metadata
-  users: [` + managerName + `]
+  users: [` + managerName + `, ` + coreName + `]
 - level: None
 `
 

@@ -63,6 +63,16 @@ func TestAnEnvironmentWorksAndLeavesNothing(t *testing.T) {
 		g.Expect(e.Client.Get(t.Context(), client.ObjectKey{Namespace: "work", Name: "localkube"}, settings)).To(Succeed())
 		g.Expect(settings.Data).To(HaveKeyWithValue("LOCALKUBE_DATA_DIR", HavePrefix(e.Root)))
 	})
+	t.Run("Cluster API core has a user of its own", func(t *testing.T) {
+		g := NewWithT(t)
+		g.Expect(e.Requests(time.Time{})).To(BeEmpty(), "no manager has been started yet")
+		requests, err := e.CoreRequests(time.Time{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(requests).NotTo(BeEmpty())
+		for _, request := range requests {
+			g.Expect(request.User.Username).To(Equal(coreName))
+		}
+	})
 	t.Run("Cluster API core judges Clusters", func(t *testing.T) {
 		_, err := e.Run(t.Context(), toolbox.Kubectl, "apply", "-f", "-")
 		NewWithT(t).Expect(err).To(MatchError(ContainSubstring("no objects passed")))

@@ -15,6 +15,18 @@ import (
 // server since then, from its audit log, in the order of the answers; a watch
 // counts when it begins. The user agent tells the two apart.
 func (e *Environment) Requests(since time.Time) ([]auditv1.Event, error) {
+	return e.requests(managerName, since)
+}
+
+// CoreRequests returns what Cluster API core has asked of the API server since
+// then, as Requests does. What it asks of workload clusters is not among it, even
+// where one of them is the management cluster: it uses their kubeconfigs for that.
+func (e *Environment) CoreRequests(since time.Time) ([]auditv1.Event, error) {
+	return e.requests(coreName, since)
+}
+
+// requests are those of a user.
+func (e *Environment) requests(user string, since time.Time) ([]auditv1.Event, error) {
 	file, err := os.Open(e.auditLog())
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
@@ -28,7 +40,7 @@ func (e *Environment) Requests(since time.Time) ([]auditv1.Event, error) {
 		if err := decoder.Decode(&event); err != nil {
 			return nil, fmt.Errorf("read the audit log: %w", err)
 		}
-		if !seen[event.AuditID] && event.RequestReceivedTimestamp.After(since) {
+		if event.User.Username == user && !seen[event.AuditID] && event.RequestReceivedTimestamp.After(since) {
 			requests = append(requests, event)
 		}
 		seen[event.AuditID] = true
