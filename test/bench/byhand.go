@@ -67,6 +67,14 @@ func (b *bench) byHand(ctx context.Context, s *scenario, namespace string) (seco
 			err = errors.Join(err, undo(ctx))
 		}
 	}()
+	if err := b.applyBoth(ctx, h, s, namespace); err != nil {
+		return nil, err
+	}
+	return h.seconds, nil
+}
+
+// applyBoth applies the modules of the scenario.
+func (b *bench) applyBoth(ctx context.Context, h *hand, s *scenario, namespace string) error {
 	for _, m := range []struct {
 		name string
 		ref  *infrav1.WorkspaceTemplateReference
@@ -77,14 +85,14 @@ func (b *bench) byHand(ctx context.Context, s *scenario, namespace string) (seco
 		template := s.templates[m.ref.Name].Spec.Template.Spec.ForProvider
 		env, err := b.variables(ctx, template.Env, namespace)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		h.env = append(h.env, env...)
 		if err := h.apply(ctx, m.name, template.Module); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.name, err)
+			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
-	return h.seconds, nil
+	return nil
 }
 
 // newHand prepares what the modules have in common, variables included.

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -41,25 +42,29 @@ Usage:
                                    writes per renewal
                    throughput      100 runs of a module of one terraform_data, 20 at a
                                    time, beside the bare CLI, and the memory they take
+                   clusters        50, and then 200, Clusters created at once: seconds until
+                                   all are Available, beside the bare CLI, requests to
+                                   the API server, and memory of CAPT's manager
                    plugins         seconds and disk that the plugin of a provider costs a
                                    run, beside a bare tofu init
                    rest            requests, memory and CPU of CAPT's manager in
                                    two minutes at rest with ten clusters
 
-Takes about seven minutes, after the programs have been built once. Exit code 0
+Takes about twenty minutes, after the programs have been built once. Exit code 0
 if everything could be measured, whatever came of it, else 1. Nothing is left
 behind but the JSON file, even when it is killed.
 `
 
 // The measurements that are not of a scenario.
 const (
-	kubeconfigs = "secrets"
-	manyRuns    = "throughput"
-	plugin      = "plugins"
-	rest        = "rest"
+	kubeconfigs  = "secrets"
+	manyRuns     = "throughput"
+	manyClusters = "clusters"
+	plugin       = "plugins"
+	rest         = "rest"
 )
 
-var measurements = []string{localkube, terraformData, kubeconfigs, manyRuns, plugin, rest}
+var measurements = []string{localkube, terraformData, kubeconfigs, manyRuns, manyClusters, plugin, rest}
 
 var errUsage = errors.New("wrong arguments: see go run ./test/bench --help")
 
@@ -121,7 +126,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBench(ctx, programs)
+	b, err := newBench(ctx, programs, time.Now())
 	if err != nil {
 		return err
 	}

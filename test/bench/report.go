@@ -16,6 +16,7 @@ type report struct {
 	Creation   []*creation `json:"creation,omitempty"`
 	Secrets    *secrets    `json:"secrets,omitempty"`
 	Throughput *throughput `json:"throughput,omitempty"`
+	Clusters   []*clusters `json:"clusters,omitempty"`
 	Plugins    *plugins    `json:"plugins,omitempty"`
 	Rest       *atRest     `json:"rest,omitempty"`
 	// NotMeasured says what could not be measured, and why.

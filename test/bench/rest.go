@@ -10,10 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"k8s.io/apimachinery/pkg/watch"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
-	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
-	"sigs.k8s.io/cluster-api/util/conditions"
 
 	"github.com/captproject/capt/dev/environment"
 )
@@ -99,38 +96,18 @@ func (b *bench) restartManager(ctx context.Context) error {
 	return b.env.StartManager(ctx)
 }
 
-// makeClusters makes the clusters and returns when Cluster API says of each
-// that it is available, which is the last that changes.
+// makeClusters makes the clusters and returns when all are Available.
 func (b *bench) makeClusters(ctx context.Context) error {
 	s, err := readScenario(b.env.Programs.Checkout(), terraformData)
 	if err != nil {
 		return err
 	}
 	b.say("at rest: making %d clusters", restClusters)
-	namespace := func(i int) string { return fmt.Sprintf("rest-%d", i+1) }
-	for i := range restClusters {
-		if err := b.prepare(ctx, s, namespace(i)); err != nil {
-			return err
-		}
-		if err := b.create(ctx, s.objects, namespace(i)); err != nil {
-			return err
-		}
+	namespaces, err := b.prepareMany(ctx, s, rest, restClusters)
+	if err != nil {
+		return err
 	}
-	b.say("at rest: waiting until all are available; Cluster API core connects every 30 s")
-	for i := range restClusters {
-		w, err := b.watchOne(ctx, &clusterv1.ClusterList{}, namespace(i), s.cluster.Name)
-		if err != nil {
-			return err
-		}
-		err = b.until(ctx, w, func(event watch.Event) bool {
-			cluster, ok := event.Object.(*clusterv1.Cluster)
-			return ok && conditions.IsTrue(cluster, clusterv1.ClusterAvailableCondition)
-		})
-		if err != nil {
-			return fmt.Errorf("wait for Cluster %s/%s to be available: %w", namespace(i), s.cluster.Name, err)
-		}
-	}
-	return nil
+	return b.makeMany(ctx, s, namespaces)
 }
 
 // pass lets time pass.
@@ -151,9 +128,8 @@ func (b *bench) pass(ctx context.Context, period time.Duration) error {
 func classify(events []auditv1.Event) requests {
 	var r requests
 	for _, event := range events {
-		object := event.ObjectRef
 		switch {
-		case object != nil && object.Resource == "leases" && object.Name == "capt-manager":
+		case ofElection(event):
 			r.Lease++
 		case event.Verb == "watch":
 			r.Watches++
@@ -164,6 +140,13 @@ func classify(events []auditv1.Event) requests {
 		}
 	}
 	return r
+}
+
+// ofElection tells whether a request is about the lease by which managers elect
+// their leader. How many there are depends on the time alone.
+func ofElection(event auditv1.Event) bool {
+	object := event.ObjectRef
+	return object != nil && object.Resource == "leases" && object.Name == managerAgent
 }
 
 func describe(event auditv1.Event) string {

@@ -34,6 +34,9 @@ func (r *report) table() string {
 	if r.Throughput != nil {
 		r.Throughput.table(text)
 	}
+	if len(r.Clusters) > 0 {
+		clustersTable(text, r.Clusters)
+	}
 	if r.Plugins != nil {
 		r.Plugins.table(text)
 	}

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -23,9 +22,6 @@ import (
 const (
 	throughputRounds = 3
 	throughputRuns   = 100
-	// throughputParallel is how many runs are under way at once, by CAPT
-	// (the default of --max-runs) and by hand.
-	throughputParallel = 20
 )
 
 // smallestModule is one resource that is nothing outside of the state.
@@ -71,7 +67,7 @@ func (b *bench) throughput(ctx context.Context) (*throughput, error) {
 	if err := b.restartManager(ctx); err != nil {
 		return nil, err
 	}
-	m := &throughput{Runs: throughputRuns, Parallel: throughputParallel}
+	m := &throughput{Runs: throughputRuns, Parallel: parallelRuns}
 	for round := range throughputRounds {
 		name := fmt.Sprintf("throughput-%d", round+1)
 		if err := b.runsByCAPT(ctx, m, name); err != nil {
@@ -155,23 +151,19 @@ func (b *bench) runsByHand(ctx context.Context, m *throughput, name string) erro
 	}
 	own := residentBytes(os.Getpid())
 	peak := watchMemory(os.Getpid())
-	start, before := time.Now(), endedCPU(os.Getpid())
-	workers, ctx := errgroup.WithContext(ctx)
-	workers.SetLimit(m.Parallel)
-	for i := range m.Runs {
-		workers.Go(func() error {
-			h := &hand{path: b.env.Programs.Path(toolbox.Tofu), dir: filepath.Join(root, strconv.Itoa(i)), config: config}
-			if err := os.Mkdir(h.dir, 0o700); err != nil {
-				return err
-			}
-			h.set("name", strconv.Itoa(i))
-			return h.apply(ctx, "module", smallestModule)
-		})
-	}
-	if err := workers.Wait(); err != nil {
+	before := endedCPU(os.Getpid())
+	seconds, err := atOnce(ctx, m.Runs, func(ctx context.Context, i int) error {
+		h := &hand{path: b.env.Programs.Path(toolbox.Tofu), dir: filepath.Join(root, strconv.Itoa(i)), config: config}
+		if err := os.Mkdir(h.dir, 0o700); err != nil {
+			return err
+		}
+		h.set("name", strconv.Itoa(i))
+		return h.apply(ctx, "module", smallestModule)
+	})
+	if err != nil {
 		return err
 	}
-	m.CLI = append(m.CLI, time.Since(start).Seconds())
+	m.CLI = append(m.CLI, seconds)
 	m.CLICPU = append(m.CLICPU, (endedCPU(os.Getpid())-before)/float64(m.Runs))
 	m.CLIBytes = max(m.CLIBytes, peak()-own)
 	return nil
