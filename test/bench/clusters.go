@@ -39,13 +39,14 @@ type clusters struct {
 }
 
 // allClusters measures on a management cluster for each count: neither the manager
-// nor what is measured afterwards shall know of the Clusters of another.
+// nor what is measured afterwards shall know of the Clusters of another. With an
+// error it returns what was measured before.
 func (b *bench) allClusters(ctx context.Context) ([]*clusters, error) {
 	var all []*clusters
 	for _, count := range clusterCounts {
 		m, err := b.apart(ctx, count)
 		if err != nil {
-			return nil, fmt.Errorf("%d Clusters: %w", count, err)
+			return all, fmt.Errorf("%d Clusters: %w", count, err)
 		}
 		b.say("%d Clusters: all Available in %.1f s, by the bare CLI %.1f s", count, m.Available, m.CLI)
 		all = append(all, m)
