@@ -31,6 +31,8 @@ var shown = map[string]struct {
 	"CAPTClusterTemplate":      {nil, []string{"Age"}},
 	"CAPTMachinePool":          {[]string{"captmp"}, []string{"Cluster", "Ready", "Reason", "Provisioned", "Replicas", "Age"}},
 	"CAPTMachinePoolTemplate":  {nil, []string{"Age"}},
+	"CAPTNoBootstrap":          {nil, []string{"Cluster", "Age"}},
+	"CAPTNoBootstrapTemplate":  {nil, []string{"Age"}},
 	"CAPTControlPlane":         {[]string{"captcp"}, []string{"Cluster", "Available", "Kubeconfig", "Initialized", "Endpoint", "Age", "Version", "Credential", "Expires", "Connected"}},
 	"CAPTControlPlaneTemplate": {nil, []string{"Age"}},
 }
@@ -40,7 +42,7 @@ func kinds() map[schema.GroupVersionKind]reflect.Type {
 	found := map[schema.GroupVersionKind]reflect.Type{}
 	for _, version := range []schema.GroupVersion{infrav1.GroupVersion, controlplanev1.GroupVersion} {
 		for kind, goType := range env.Scheme.KnownTypes(version) {
-			if _, described := goType.FieldByName("Spec"); described {
+			if _, isKind := goType.FieldByName("ObjectMeta"); isKind {
 				found[version.WithKind(kind)] = goType
 			}
 		}

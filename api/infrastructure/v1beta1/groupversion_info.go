@@ -25,6 +25,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&CAPTClusterTemplate{}, &CAPTClusterTemplateList{},
 		&CAPTMachinePool{}, &CAPTMachinePoolList{},
 		&CAPTMachinePoolTemplate{}, &CAPTMachinePoolTemplateList{},
+		&CAPTNoBootstrap{}, &CAPTNoBootstrapList{},
+		&CAPTNoBootstrapTemplate{}, &CAPTNoBootstrapTemplateList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
