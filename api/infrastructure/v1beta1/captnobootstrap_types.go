@@ -6,6 +6,7 @@ import (
 
 // CAPTNoBootstrapStatus is what the contract of Cluster API wants of bootstrap
 // data: that it is there, and in which Secret.
+// +kubebuilder:validation:MinProperties=1
 type CAPTNoBootstrapStatus struct {
 	// initialization says that nothing has to be waited for.
 	// +optional
@@ -47,7 +48,7 @@ type CAPTNoBootstrap struct {
 
 	// status is the same for all, and there from the beginning.
 	// +optional
-	// +kubebuilder:default={initialization: {dataSecretCreated: true}, dataSecretName: ""}
+	// +default={"initialization": {"dataSecretCreated": true}, "dataSecretName": ""}
 	Status CAPTNoBootstrapStatus `json:"status,omitempty,omitzero"`
 }
 
