@@ -80,6 +80,7 @@ type ModuleSpec struct {
 
 	// values for the module, as in a WorkspaceTemplateApply.
 	// +optional
+	// +mapType=atomic
 	// +kubebuilder:validation:MaxProperties=256
 	Values map[string]apiextensionsv1.JSON `json:"values,omitempty"`
 

@@ -59,6 +59,7 @@ type CAPTClusterSpec struct {
 
 	// values for the module, as in a WorkspaceTemplateApply.
 	// +optional
+	// +mapType=atomic
 	// +kubebuilder:validation:MaxProperties=256
 	Values map[string]apiextensionsv1.JSON `json:"values,omitempty"`
 

@@ -47,6 +47,7 @@ type MachinePoolModuleSpec struct {
 
 	// values for the module, as in a WorkspaceTemplateApply.
 	// +optional
+	// +mapType=atomic
 	// +kubebuilder:validation:MaxProperties=256
 	Values map[string]apiextensionsv1.JSON `json:"values,omitempty"`
 

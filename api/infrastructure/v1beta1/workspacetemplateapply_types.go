@@ -46,6 +46,7 @@ type WorkspaceTemplateApplySpec struct {
 	// declares them and the template does not map them. They win over variables
 	// of the same name.
 	// +optional
+	// +mapType=atomic
 	// +kubebuilder:validation:MaxProperties=256
 	Values map[string]apiextensionsv1.JSON `json:"values,omitempty"`
 
