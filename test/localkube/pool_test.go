@@ -21,6 +21,11 @@ variable "pool" {
   default = {}
 }
 
+variable "labels" {
+  type    = map(string)
+  default = null
+}
+
 resource "localkube_node_pool" "this" {
   provider           = localkube.inside
   count              = length(var.pool) > 0 ? 1 : 0
@@ -28,6 +33,7 @@ resource "localkube_node_pool" "this" {
   name               = "workers"
   replicas           = lookup(var.pool, "replicas", null)
   kubernetes_version = var.pool.version
+  labels             = var.labels
 }
 
 output "pool" {
@@ -70,6 +76,21 @@ func TestLifeOfAPool(t *testing.T) {
 	w.Expect(w.nodes()).To(BeEmpty())
 }
 
+func TestLabelsOfAPool(t *testing.T) {
+	w := newWorkspace(t)
+	w.write("pool.tf", poolModule)
+	labelled := func(team string, arguments []string) []string {
+		return append(arguments, "-var", `labels={team="`+team+`"}`)
+	}
+	w.mustTofu(append([]string{"apply"}, labelled("a", pool(`version="v1.36.3"`))...)...)
+	w.Expect(w.nodes()[0].Metadata.Labels).To(Equal(map[string]string{"team": "a", "localkube.captproject.io/pool": "workers"}))
+	output, code := w.tofu(append([]string{"plan", "-detailed-exitcode"}, labelled("a", pool(`version="v1.36.3"`)[1:])...)...)
+	w.Expect(code).To(BeZero(), output)
+
+	w.mustTofu(append([]string{"apply"}, labelled("b", pool(`version="v1.36.3"`))...)...)
+	w.Expect(w.nodes()).To(ConsistOf(HaveField("Metadata.Labels", HaveKeyWithValue("team", "b"))))
+}
+
 func TestAPoolFindsWhatOthersDid(t *testing.T) {
 	w := newWorkspace(t)
 	w.write("pool.tf", poolModule)
@@ -98,9 +119,12 @@ func TestAPoolNeedsAKubeconfig(t *testing.T) {
 
 // node is a Node as the API server has it.
 type node struct {
-	Metadata struct{ Name, UID string }
-	Spec     struct{ ProviderID string }
-	Status   struct {
+	Metadata struct {
+		Name, UID string
+		Labels    map[string]string
+	}
+	Spec   struct{ ProviderID string }
+	Status struct {
 		Conditions []struct{ Type, Status string }
 		NodeInfo   struct{ KubeletVersion string }
 	}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,6 +32,8 @@ type Pool struct {
 	// Cluster and Name are parts of the provider IDs, and Name of the names of the Nodes. Name is good as the value of a
 	// label.
 	Cluster, Name string
+	// Labels are what Nodes get that are made, beside PoolLabel.
+	Labels map[string]string
 }
 
 // Node is a Node of a pool.
@@ -130,10 +133,13 @@ func (p Pool) replace(ctx context.Context, node Node, version string) error {
 // add registers a Node as a kubelet would that is ready at once.
 func (p Pool) add(ctx context.Context, name, providerID, version string) error {
 	now := time.Now().UTC().Format(time.RFC3339)
+	labels := map[string]string{}
+	maps.Copy(labels, p.Labels)
+	labels[PoolLabel] = p.Name
 	err := p.API.Post(ctx, path, object{
 		"apiVersion": "v1",
 		"kind":       "Node",
-		"metadata":   object{"name": name, "labels": object{PoolLabel: p.Name}},
+		"metadata":   object{"name": name, "labels": labels},
 		"spec":       object{"providerID": providerID},
 		"status": object{
 			"conditions": []object{{

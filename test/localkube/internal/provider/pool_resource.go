@@ -20,6 +20,7 @@ type poolModel struct {
 	Name              types.String `tfsdk:"name"`
 	Replicas          types.Int64  `tfsdk:"replicas"`
 	KubernetesVersion types.String `tfsdk:"kubernetes_version"`
+	Labels            types.Map    `tfsdk:"labels"`
 	ProviderIDList    types.List   `tfsdk:"provider_id_list"`
 }
 
@@ -138,7 +139,17 @@ func (r *poolResource) with(m *poolModel, do func(nodes.Pool) ([]nodes.Node, err
 		return nil, err
 	}
 	defer api.Close()
-	return do(nodes.Pool{API: api, Cluster: m.Cluster.ValueString(), Name: m.Name.ValueString()})
+	return do(nodes.Pool{API: api, Cluster: m.Cluster.ValueString(), Name: m.Name.ValueString(), Labels: m.labels()})
+}
+
+func (m *poolModel) labels() map[string]string {
+	labels := map[string]string{}
+	for name, value := range m.Labels.Elements() {
+		if text, ok := value.(types.String); ok {
+			labels[name] = text.ValueString()
+		}
+	}
+	return labels
 }
 
 func (m *poolModel) setNodes(ctx context.Context, found []nodes.Node, diagnostics *diag.Diagnostics) {

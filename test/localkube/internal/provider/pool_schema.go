@@ -3,6 +3,7 @@ package provider
 import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -35,6 +36,12 @@ var poolSchema = schema.Schema{
 			Required:    true,
 			Description: "Version that the Nodes tell as that of their kubelet. A change replaces them, one after the other.",
 			Validators:  []validator.String{versionRule},
+		},
+		"labels": schema.MapAttribute{
+			Optional:      true,
+			ElementType:   types.StringType,
+			Description:   "Labels of the Nodes. A change replaces the pool.",
+			PlanModifiers: []planmodifier.Map{mapplanmodifier.RequiresReplace()},
 		},
 		"provider_id_list": schema.ListAttribute{
 			Computed:    true,
