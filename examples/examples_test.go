@@ -109,7 +109,7 @@ func TestEveryTemplateIsThere(t *testing.T) {
 			used = append(used, references(content)...)
 		}
 	}
-	NewWithT(t).Expect(used).To(HaveLen(10))
+	NewWithT(t).Expect(used).To(HaveLen(12))
 	for _, name := range used {
 		NewWithT(t).Expect(templates).To(HaveKey(name))
 	}

@@ -47,12 +47,16 @@ func TestTemplate(t *testing.T) {
 metadata: {name: hello-plane, other: helloworld}
   version: v1.36.3
   version: 1.0.0
+  replicas: 2
+  replicas = 2
   region: eu-central-1
   module: ${var.cluster_name}
 `)).To(Equal(`# ${CLUSTER_NAME}
 metadata: {name: ${CLUSTER_NAME}-plane, other: helloworld}
   version: ${KUBERNETES_VERSION}
   version: 1.0.0
+  replicas: ${WORKER_MACHINE_COUNT}
+  replicas = 2
   region: ${AWS_REGION}
   module: $${var.cluster_name}
 `))

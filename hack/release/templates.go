@@ -13,9 +13,9 @@ var templates = map[string][]string{
 	"cluster-template-aks.yaml":       {"aks/templates.yaml", "aks/cluster.yaml"},
 	"cluster-template-eks.yaml":       {"eks/templates.yaml", "eks/cluster.yaml"},
 	"cluster-template-gke.yaml":       {"gke/templates.yaml", "gke/cluster.yaml"},
-	"cluster-template-localkube.yaml": {"localkube/templates.yaml", "localkube/cluster.yaml"},
+	"cluster-template-localkube.yaml": {"localkube/templates.yaml", "localkube/cluster.yaml", "localkube-workers/templates.yaml", "localkube-workers/workers.yaml"},
 	"cluster-template-topology.yaml":  {"clusterclass/cluster.yaml"},
-	"clusterclass-localkube.yaml":     {"localkube/templates.yaml", "clusterclass/clusterclass.yaml"},
+	"clusterclass-localkube.yaml":     {"localkube/templates.yaml", "localkube-workers/templates.yaml", "clusterclass/clusterclass.yaml"},
 }
 
 // variables are what an example says and a template asks for.
@@ -25,6 +25,7 @@ var variables = []struct {
 }{
 	{regexp.MustCompile(`\bhello\b`), "$${CLUSTER_NAME}"},
 	{regexp.MustCompile(`(?m)(^ +version: )v1\.\d+\.\d+$`), "$1$${KUBERNETES_VERSION}"},
+	{regexp.MustCompile(`(?m)(^ +replicas: )\d+$`), "$1$${WORKER_MACHINE_COUNT}"},
 	{regexp.MustCompile(`\beu-central-1\b`), "$${AWS_REGION}"},
 	{regexp.MustCompile(`\bwesteurope\b`), "$${AZURE_LOCATION}"},
 	{regexp.MustCompile(`\beurope-west1\b`), "$${GCP_REGION}"},
