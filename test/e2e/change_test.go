@@ -11,17 +11,24 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
 
-// runNumber is the number of the workspace's latest run. Runs are numbered from
-// 1, and the oldest are deleted.
+// runNumber is the number of the latest run for the control plane.
 func (s *sandbox) runNumber(p *parts) int {
 	s.Helper()
-	last := s.apply(s.WithT, p).Status.LastRun
-	number, err := strconv.Atoi(strings.TrimPrefix(last, p.workspaceName()+"-"))
+	return s.runNumberOf(s.apply(s.WithT, p))
+}
+
+// runNumberOf is the number of a workspace's latest run. Runs are numbered from
+// 1, and the oldest are deleted.
+func (s *sandbox) runNumberOf(apply *infrav1.WorkspaceTemplateApply) int {
+	s.Helper()
+	last := apply.Status.LastRun
+	number, err := strconv.Atoi(strings.TrimPrefix(last, apply.Name+"-"))
 	s.Expect(err).NotTo(HaveOccurred(), "the latest run is %q", last)
 	return number
 }
@@ -52,7 +59,12 @@ func TestTheVersionReachesTheModule(t *testing.T) {
 // outputs are the outputs of the control plane's module that are no secret.
 func (s *sandbox) outputs(p *parts) map[string]any {
 	s.Helper()
-	apply := s.apply(s.WithT, p)
+	return s.outputsOf(s.apply(s.WithT, p))
+}
+
+// outputsOf are the outputs that a workspace shows.
+func (s *sandbox) outputsOf(apply *infrav1.WorkspaceTemplateApply) map[string]any {
+	s.Helper()
 	outputs := map[string]any{}
 	if apply.Status.Outputs != nil {
 		s.Expect(json.Unmarshal(apply.Status.Outputs.Raw, &outputs)).To(Succeed())
@@ -165,11 +177,12 @@ func TestNoChangeLeadsToNothing(t *testing.T) {
 	}
 }
 
-// versions are the resource versions of all objects of ours, and of Secrets.
+// versions are the resource versions of all objects of ours, of MachinePools and
+// of Secrets.
 func (s *sandbox) versions() map[string]string {
 	s.Helper()
 	versions := map[string]string{}
-	s.each(append(ourLists(), &corev1.SecretList{}, &infrav1.WorkspaceTemplateList{}), func(object client.Object) {
+	s.each(append(ourLists(), &infrav1.CAPTNoBootstrapList{}, &infrav1.WorkspaceTemplateList{}, &clusterv1.MachinePoolList{}, &corev1.SecretList{}), func(object client.Object) {
 		versions[fmt.Sprintf("%T %s", object, object.GetName())] = object.GetResourceVersion()
 	})
 	return versions

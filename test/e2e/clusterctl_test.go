@@ -195,7 +195,7 @@ func TestClusterctl(t *testing.T) {
 
 	s.makeCluster()
 	s.useCluster()
-	s.usePool()
+	s.tryLocalkube()
 
 	runs := s.runs()
 	s.upgrade()
@@ -207,7 +207,7 @@ func TestClusterctl(t *testing.T) {
 	s.kubectl("delete", "cluster", "shop", "--timeout", patience.String())
 	// clusterctl takes no kind away of which there is an object.
 	s.kubectl("delete", "clusterclass", "localkube")
-	s.kubectl("delete", "captclustertemplates,captcontrolplanetemplates,workspacetemplates", "--all")
+	s.kubectl("delete", "captclustertemplates,captcontrolplanetemplates,captmachinepooltemplates,captnobootstraptemplates,workspacetemplates", "--all")
 	stop()
 	s.deleteProvider("--control-plane", controlplanev1.GroupVersion.Group)
 	s.deleteProvider("--infrastructure", infrav1.GroupVersion.Group)
@@ -246,19 +246,32 @@ func (s *site) expectInstalled(version string) {
 	))
 }
 
+// generate is the path of a cluster with two workers, as clusterctl has made it.
+func (s *site) generate(name, flavor string) string {
+	s.Helper()
+	path := filepath.Join(s.TempDir(), name+".yaml")
+	s.write(path, s.clusterctl("generate", "cluster", name, "--flavor", flavor, "--kubernetes-version", "v1.36.3", "--worker-machine-count", "2"))
+	return path
+}
+
 // makeCluster makes a cluster of the ClusterClass, which clusterctl adds.
 func (s *site) makeCluster() {
 	s.Helper()
-	manifest := s.clusterctl("generate", "cluster", "shop", "--flavor", "topology", "--kubernetes-version", "v1.36.3")
-	path := filepath.Join(s.TempDir(), "shop.yaml")
-	s.write(path, manifest)
-	s.kubectl("apply", "-f", path)
+	s.kubectl("apply", "-f", s.generate("shop", "topology"))
 	s.eventually(func(g Gomega) {
 		cluster := &clusterv1.Cluster{}
 		g.Expect(s.env.Client.Get(s.ctx, client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: "shop"}, cluster)).To(Succeed())
 		g.Expect(cluster).To(hasCondition(clusterv1.ClusterAvailableCondition, metav1.ConditionTrue, ""))
 		g.Expect(cluster).To(hasCondition(clusterv1.ClusterTopologyReconciledCondition, metav1.ConditionTrue, ""))
+		g.Expect(cluster.Status.Workers).To(HaveField("AvailableReplicas", HaveValue(Equal(int32(2)))))
 	})
+}
+
+// tryLocalkube has the API server look at a cluster without a ClusterClass.
+func (s *site) tryLocalkube() {
+	s.Helper()
+	s.Expect(s.kubectl("apply", "--dry-run=server", "-f", s.generate("stall", "localkube"),
+		"-o", `jsonpath={.items[?(@.kind=="MachinePool")].spec.replicas}`)).To(Equal("2"))
 }
 
 // useCluster looks at the cluster through clusterctl.
@@ -267,6 +280,7 @@ func (s *site) useCluster() {
 	s.Expect(s.clusterctl("describe", "cluster", "shop", "--show-conditions", "all")).To(And(
 		MatchRegexp(`CAPTCluster default/shop-`),
 		MatchRegexp(`CAPTControlPlane default/shop-\w+, v1\.36\.3`),
+		MatchRegexp(`MachinePool default/shop-workers-\w+, v1\.36\.3`),
 		MatchRegexp(`InfrastructureReady +True`),
 		MatchRegexp(`KubeconfigReady +True`),
 		MatchRegexp(`RollingOut +False`),
@@ -274,21 +288,10 @@ func (s *site) useCluster() {
 	))
 	kubeconfig := filepath.Join(s.TempDir(), "shop.kubeconfig")
 	s.write(kubeconfig, s.clusterctl("get", "kubeconfig", "shop"))
-	s.Expect(s.kubectl("--kubeconfig", kubeconfig, "get", "namespaces", "-o", "name")).To(ContainSubstring("namespace/kube-system"))
-}
-
-// usePool makes a machine pool, whose one node is only told of, and deletes it.
-func (s *site) usePool() {
-	s.Helper()
-	nodes := template("nodes", "output \"provider_id_list\" {\n  value = [\"shop://1\"]\n}\n")
-	nodes.Spec.Template.Spec.ForProvider.Env = nil
-	pool, infra := machinePool("workers", 1)
-	for _, object := range []client.Object{nodes, infra, pool} {
-		object.SetNamespace(metav1.NamespaceDefault)
-		s.Expect(s.env.Client.Create(s.ctx, object)).To(Succeed())
-	}
-	s.kubectl("wait", "captmachinepool", "workers", "--for=condition=Ready", "--timeout", patience.String())
-	s.kubectl("delete", "machinepool", "workers", "--timeout", patience.String())
+	s.Expect(s.kubectl("--kubeconfig", kubeconfig, "get", "nodes", "--label-columns", "team")).To(And(
+		MatchRegexp(`shop-workers-\w+-0 +Ready .* v1\.36\.3 +a\n`),
+		MatchRegexp(`shop-workers-\w+-1 +Ready .* v1\.36\.3 +a\n`),
+	))
 }
 
 // upgrade goes to the next release of CAPT.
@@ -311,7 +314,7 @@ func (s *site) infrastructure() string {
 // and returns the runs that there are then.
 func (s *site) changeCluster() []string {
 	s.Helper()
-	s.kubectl("patch", "cluster", "shop", "--type=merge", "-p", `{"spec":{"topology":{"variables":[{"name":"tags","value":{"team":"b"}}]}}}`)
+	s.kubectl("patch", "cluster", "shop", "--type=json", "-p", `[{"op":"replace","path":"/spec/topology/variables/0/value","value":{"team":"b"}}]`)
 	s.kubectl("wait", "workspacerun", s.infrastructure()+"-infrastructure-2", "--for=create", "--timeout", patience.String())
 	s.kubectl("wait", "workspacerun", s.infrastructure()+"-infrastructure-2", "--for=condition=Succeeded", "--timeout", patience.String())
 	return s.runs()

@@ -39,6 +39,11 @@ variable "replicas" {
   default = null # as many as there are
 }
 
+variable "labels" {
+  type    = map(string)
+  default = {}
+}
+
 variable "kubeconfig" {
   type      = string
   sensitive = true
@@ -53,6 +58,7 @@ resource "localkube_node_pool" "this" {
   name               = var.machine_pool_name
   kubernetes_version = var.kubernetes_version
   replicas           = var.replicas
+  labels             = var.labels
 }
 
 output "provider_id_list" {

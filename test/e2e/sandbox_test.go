@@ -204,7 +204,7 @@ func (s *sandbox) deleteAll() {
 func (s *sandbox) remains() []string {
 	s.Helper()
 	var left []string
-	lists := append(ourLists(), &clusterv1.ClusterList{}, &clusterv1.MachinePoolList{}, &corev1.SecretList{}, &coordinationv1.LeaseList{})
+	lists := append(ourLists(), &infrav1.CAPTNoBootstrapList{}, &clusterv1.ClusterList{}, &clusterv1.MachinePoolList{}, &corev1.SecretList{}, &coordinationv1.LeaseList{})
 	s.each(lists, func(object client.Object) {
 		if object.GetLabels()[ofTheTest] == "" {
 			left = append(left, fmt.Sprintf("%T %s", object, object.GetName()))

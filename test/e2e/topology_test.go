@@ -3,7 +3,9 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/util/conditions"
 
@@ -29,7 +32,7 @@ output "network_id" {
 }
 `
 
-// shopModule is what follows cheapModule for a class. A change of the version
+// shopModule is what follows localkubeModule for a class. A change of the version
 // takes as long as it takes to read the file gate-<version>.
 const shopModule = `
 variable "network_id" {
@@ -43,10 +46,6 @@ variable "size" {
 variable "pools" {
   type    = list(object({ name = string, labels = map(string) }))
   default = []
-}
-
-variable "kubernetes_version" {
-  type = string
 }
 
 variable "gates" {
@@ -75,17 +74,22 @@ output "seen" {
 // that Cluster API gave them.
 func (s *sandbox) classParts() *parts {
 	s.Helper()
-	p := s.cheapParts()
-	p.module().Module += shopModule
+	p := s.localkubeParts()
+	p.module().Module += shopModule + s.lastWords("control plane")
 	p.module().Vars = []infrav1.Var{{Key: "gates", Value: &s.dir}}
-	network := template("network", networkModule)
+	network := template("network", networkModule+s.lastWords("infrastructure"))
 	network.Spec.Template.Spec.ForProvider.Env = nil
-	s.create(p.template, network)
+	nodes := template("nodes", nodesModule+workersModule+s.lastWords("workers"))
+	nodes.Spec.Template.Spec.ForProvider.Env = p.module().Env
+	s.create(p.template, network, nodes)
 	s.kubectl("apply", "-n", s.ns, "-f", filepath.Join("test", "e2e", "testdata", "clusterclass.yaml"))
 	p.cluster.Spec = clusterv1.ClusterSpec{Topology: clusterv1.Topology{
 		ClassRef:  clusterv1.ClusterClassRef{Name: "shops"},
 		Version:   "v1.36.2",
 		Variables: []clusterv1.ClusterVariable{topologyVariable("network", `"blue"`)},
+		Workers: clusterv1.WorkersTopology{MachinePools: []clusterv1.MachinePoolTopology{
+			{Class: "default", Name: "workers", Replicas: ptr.To[int32](2)},
+		}},
 	}}
 	return p
 }
@@ -101,6 +105,16 @@ func (s *sandbox) kubectl(args ...string) {
 
 func topologyVariable(name, json string) clusterv1.ClusterVariable {
 	return clusterv1.ClusterVariable{Name: name, Value: apiextensionsv1.JSON{Raw: []byte(json)}}
+}
+
+// setVariable changes a variable of the topology and leaves the others.
+func (s *sandbox) setVariable(p *parts, name, json string) {
+	s.Helper()
+	s.change(p.cluster, func() {
+		topology := &p.cluster.Spec.Topology
+		others := slices.DeleteFunc(topology.Variables, func(v clusterv1.ClusterVariable) bool { return v.Name == name })
+		topology.Variables = append(others, topologyVariable(name, json))
+	})
 }
 
 // gate makes a change to the version wait until what it returns is called.
@@ -128,12 +142,15 @@ func (s *sandbox) awaitTopology(p *parts) {
 	s.awaitReady(p)
 }
 
-// awaitSeen waits until the module of the control plane has seen the values.
+// awaitSeen waits until the module of the control plane has seen the values, and
+// that of the workers what came of them.
 func (s *sandbox) awaitSeen(p *parts, seen string) {
 	s.Helper()
+	pool := s.pool()
 	s.eventually(func(g Gomega) {
 		g.Expect(s.apply(g, p)).To(hasCondition(infrav1.ReadyCondition, metav1.ConditionTrue, ""))
 		g.Expect(s.outputs(p)).To(HaveKeyWithValue("seen", seen))
+		g.Expect(s.outputsOf(s.workers(g, pool))).To(HaveKeyWithValue("seen", seen))
 	})
 	s.awaitTopology(p)
 }
@@ -148,7 +165,9 @@ func TestAClusterOfAClass(t *testing.T) {
 	s.awaitSeen(p, "blue 1 []")
 	s.get(s.WithT, p.infra.Name, p.infra)
 	s.Expect(p.infra.Labels).To(HaveKeyWithValue("from", "template"))
-	s.Expect(s.whoAmI(clusterName + "-kubeconfig")).To(Equal(s.user()))
+	pool := s.pool()
+	s.awaitRunning(pool, 2, "v1.36.2")
+	s.expectNodes(pool, "v1.36.2", "v1.36.2")
 
 	t.Run("is left alone", func(t *testing.T) { s.in(t).expectRest(p) })
 
@@ -171,15 +190,20 @@ func TestAClusterOfAClass(t *testing.T) {
 		s.expectRest(p)
 	})
 
-	t.Run("is upgraded", func(t *testing.T) { s.in(t).upgrade(p) })
+	t.Run("has its workers changed", func(t *testing.T) { s.in(t).changeWorkers(p, pool) })
+
+	t.Run("is upgraded", func(t *testing.T) { s.in(t).upgrade(p, pool) })
 
 	s.delete(p.cluster)
 	s.eventually(func(g Gomega) { g.Expect(s.remains()).To(BeEmpty()) })
+	said, err := os.ReadFile(filepath.Join(s.dir, "destroyed"))
+	s.Expect(err).NotTo(HaveOccurred())
+	s.Expect(strings.Fields(string(said))).To(Equal([]string{"workers", "control", "plane", "infrastructure"}))
 }
 
 // upgrade changes the version of the topology, and looks at what is told of it
-// before and after it is done.
-func (s *sandbox) upgrade(p *parts) {
+// before and after it is done. The workers follow their control plane.
+func (s *sandbox) upgrade(p *parts, pool *clusterv1.MachinePool) {
 	s.Helper()
 	open := s.gate("v1.36.3")
 	s.change(p.cluster, func() { p.cluster.Spec.Topology.Version = "v1.36.3" })
@@ -192,12 +216,17 @@ func (s *sandbox) upgrade(p *parts) {
 		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterRollingOutCondition, metav1.ConditionTrue, clusterv1.RollingOutReason, "Kubernetes v1.36.2 is to become v1.36.3"))
 		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterTopologyReconciledCondition, metav1.ConditionFalse, clusterv1.ClusterTopologyReconciledClusterUpgradingReason))
 	})
+	s.get(s.WithT, pool.Name, pool)
+	s.Expect(pool.Spec.Template.Spec.Version).To(Equal("v1.36.2"))
+	s.expectNodes(pool, "v1.36.2", "v1.36.2", "v1.36.2")
 	open()
 	s.eventually(func(g Gomega) {
 		s.get(g, p.plane.Name, p.plane)
 		g.Expect(p.plane.Status.Versions).To(Equal([]clusterv1.StatusVersion{{Version: "v1.36.3"}}))
 	})
 	s.awaitTopology(p)
+	s.awaitRunning(pool, 3, "v1.36.3")
+	s.expectNodes(pool, "v1.36.3", "v1.36.3", "v1.36.3")
 	s.eventually(func(g Gomega) {
 		s.get(g, p.cluster.Name, p.cluster)
 		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterRollingOutCondition, metav1.ConditionFalse, clusterv1.NotRollingOutReason))
@@ -205,28 +234,30 @@ func (s *sandbox) upgrade(p *parts) {
 	s.expectRest(p)
 }
 
-// expectRest asserts that the topology controller, when it reconciles, has no
-// change to make, and nor have we.
+// expectRest waits until all is at rest: the topology controller, whenever it
+// reconciles, has no change to make, nor has anyone else.
 func (s *sandbox) expectRest(p *parts) {
 	s.Helper()
 	s.checkInvariants()
-	before := s.versions()
-	for i := range 3 {
-		since := time.Now()
-		s.change(p.cluster, func() {
-			topology := &p.cluster.Spec.Topology
-			kept := topology.Variables[:0]
-			for _, v := range topology.Variables {
-				if v.Name != "note" {
-					kept = append(kept, v)
-				}
-			}
-			topology.Variables = append(kept, topologyVariable("note", strconv.Quote(strconv.Itoa(i))))
-		})
-		s.awaitTopology(p)
-		s.eventually(func(g Gomega) {
-			g.Expect(s.requests(since)).To(ContainElement("get secrets "+clusterName+"-kubeconfig"), "the control plane was reconciled")
-		})
-	}
-	s.Expect(s.versions()).To(Equal(before))
+	s.eventually(func(g Gomega) {
+		s.get(g, p.cluster.Name, p.cluster)
+		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterAvailableCondition, metav1.ConditionTrue, ""))
+		before := s.versions()
+		for i := range 3 {
+			s.nudgeTopology(p, strconv.Itoa(i))
+		}
+		g.Expect(s.versions()).To(Equal(before))
+	})
+}
+
+// nudgeTopology changes a variable that is in no patch, and returns when topology
+// and control plane have been reconciled because of that.
+func (s *sandbox) nudgeTopology(p *parts, note string) {
+	s.Helper()
+	since := time.Now()
+	s.setVariable(p, "note", strconv.Quote(note))
+	s.awaitTopology(p)
+	s.eventually(func(g Gomega) {
+		g.Expect(s.requests(since)).To(ContainElement("get secrets "+clusterName+"-kubeconfig"), "the control plane was reconciled")
+	})
 }
