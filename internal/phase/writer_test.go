@@ -108,8 +108,10 @@ func TestNothingIsWrittenWhenNothingHasChanged(t *testing.T) {
 
 func TestNothingIsWrittenOverWhatHasNotBeenSeen(t *testing.T) {
 	for name, change := range map[string]func(*infrav1.WorkspaceRun){
-		"status":   succeed,
-		"metadata": func(run *infrav1.WorkspaceRun) { metav1.SetMetaDataAnnotation(&run.ObjectMeta, "example.com/note", "x") },
+		"status": succeed,
+		"metadata": func(run *infrav1.WorkspaceRun) {
+			metav1.SetMetaDataAnnotation(&run.ObjectMeta, "example.com/note", "x")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWritten(t)

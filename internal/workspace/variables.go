@@ -8,6 +8,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
+	"sigs.k8s.io/cluster-api/util/annotations"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -45,11 +46,13 @@ func (v *Variables) AddValues(typed map[string]any) error {
 }
 
 // AddInfrastructure adds what a CAPTCluster has: the outputs of its module, or
-// the network that exists already, and the region if there is none yet.
+// the network that exists already, and the region if there is none yet. Where somebody
+// else manages it, there are no outputs.
 func (v *Variables) AddInfrastructure(infra *infrav1.CAPTCluster) {
-	if infra.Spec.ExistingVPCID != "" {
+	switch {
+	case infra.Spec.ExistingVPCID != "":
 		v.Text["vpc_id"] = infra.Spec.ExistingVPCID
-	} else {
+	case !annotations.IsExternallyManaged(infra):
 		v.From = append(v.From, infrav1.VariablesSource{ApplyRef: OfCluster(infra.Name)})
 	}
 	if _, set := v.Text["region"]; !set && infra.Spec.Region != "" {

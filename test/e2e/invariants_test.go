@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/cluster-api/util/annotations"
 	"sigs.k8s.io/cluster-api/util/conditions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,7 +30,11 @@ func (s *sandbox) checkInvariants() {
 	s.Helper()
 	s.eventually(func(g Gomega) {
 		var defects []string
-		s.each(ourLists(), func(object client.Object) { defects = append(defects, defectsOf(object)...) })
+		s.each(ourLists(), func(object client.Object) {
+			if !annotations.IsExternallyManaged(object) {
+				defects = append(defects, defectsOf(object)...)
+			}
+		})
 		g.Expect(defects).To(BeEmpty())
 	})
 }
