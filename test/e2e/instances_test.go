@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"syscall"
 	"testing"
 
@@ -28,17 +27,7 @@ type sharing struct {
 func newSharing(t *testing.T) *sharing {
 	t.Helper()
 	s := newSandbox(t)
-	logs, err := os.MkdirTemp("", "capt-e2e-shared-")
-	s.Expect(err).NotTo(HaveOccurred())
-	other, err := environment.Start(s.ctx, environment.Options{Programs: &env.Programs, LogDir: logs, WithoutManager: true})
-	s.Expect(err).NotTo(HaveOccurred())
-	t.Cleanup(func() {
-		if t.Failed() {
-			s.Expect(other.KeepLogs()).To(Succeed())
-			t.Log("logs: " + logs)
-		}
-		s.Expect(other.Stop()).To(Succeed())
-	})
+	other := s.anotherManagement(environment.Options{WithoutManager: true})
 	return &sharing{sandbox: s, Environment: other, parts: s.cheapParts()}
 }
 

@@ -56,11 +56,12 @@ func install(s *sandbox, c client.Client) {
 }
 
 // anotherManagement starts a second management cluster for a test.
-func (s *sandbox) anotherManagement() *environment.Environment {
+func (s *sandbox) anotherManagement(options environment.Options) *environment.Environment {
 	s.Helper()
 	logs, err := os.MkdirTemp("", "capt-e2e-target-")
 	s.Expect(err).NotTo(HaveOccurred())
-	target, err := environment.Start(s.ctx, environment.Options{Programs: &env.Programs, LogDir: logs})
+	options.Programs, options.LogDir = &env.Programs, logs
+	target, err := environment.Start(s.ctx, options)
 	s.Expect(err).NotTo(HaveOccurred())
 	s.Cleanup(func() {
 		if s.Failed() {
@@ -98,7 +99,7 @@ func (s *sandbox) let(turn string) {
 
 func TestAClusterIsMovedWhileARunIsActive(t *testing.T) {
 	s := newSandbox(t)
-	target := s.anotherManagement()
+	target := s.anotherManagement(environment.Options{})
 	install(s, env.Client)
 	install(s, target.Client)
 	p := s.cheapParts()
