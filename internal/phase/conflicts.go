@@ -16,21 +16,26 @@ const (
 	lastConflictDelay  = time.Minute
 )
 
-func newConflicts() workqueue.TypedRateLimiter[types.UID] {
-	return workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](firstConflictDelay, lastConflictDelay)
+// conflicts counts, for each object, those in a row. None are counted by the zero value.
+type conflicts struct {
+	workqueue.TypedRateLimiter[types.UID]
 }
 
-// afterConflict is how long to wait after one more conflict.
-func (r Reporter) afterConflict(obj Object) time.Duration {
-	if r.conflicts == nil {
+func newConflicts() conflicts {
+	return conflicts{workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](firstConflictDelay, lastConflictDelay)}
+}
+
+// next is how long to wait after one more conflict.
+func (c conflicts) next(obj Object) time.Duration {
+	if c.TypedRateLimiter == nil {
 		return firstConflictDelay
 	}
-	return r.conflicts.When(obj.GetUID())
+	return c.When(obj.GetUID())
 }
 
-// forgetConflicts has the next conflict be the first.
-func (r Reporter) forgetConflicts(obj Object) {
-	if r.conflicts != nil {
-		r.conflicts.Forget(obj.GetUID())
+// forget has the next conflict be the first.
+func (c conflicts) forget(obj Object) {
+	if c.TypedRateLimiter != nil {
+		c.Forget(obj.GetUID())
 	}
 }

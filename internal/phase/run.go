@@ -9,9 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/cluster-api/util/conditions"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -50,8 +48,8 @@ type Reporter struct {
 	// The object itself knows that too, but not one from a cache that has not
 	// seen our last write yet.
 	told *lru.Cache
-	// conflicts counts, for each object, those in a row.
-	conflicts workqueue.TypedRateLimiter[types.UID]
+	// conflicts are those of phases, unseen those of Finish.
+	conflicts, unseen conflicts
 }
 
 // toldConditions is how many conditions a Reporter remembers: one that is
@@ -63,7 +61,7 @@ const toldConditions = 10000
 func NewReporter(controller string, recorder events.EventRecorder) Reporter {
 	return Reporter{
 		Controller: controller, Recorder: recorder, told: lru.New(toldConditions),
-		conflicts: newConflicts(),
+		conflicts: newConflicts(), unseen: newConflicts(),
 	}
 }
 
@@ -86,7 +84,7 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 	for i, p := range phases {
 		outcome := observed(ctx, reporter.Controller, p, scope)
 		if apierrors.IsConflict(outcome.err) || apierrors.IsAlreadyExists(outcome.err) {
-			return ctrl.Result{RequeueAfter: reporter.afterConflict(obj)}, errors.Join(errs...)
+			return ctrl.Result{RequeueAfter: reporter.conflicts.next(obj)}, errors.Join(errs...)
 		}
 		result.RequeueAfter = earliest(result.RequeueAfter, outcome.after)
 		if outcome.kind == failed && outcome.after == 0 {
@@ -110,7 +108,7 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 			reporter.report(obj, p.Name, p.Condition, outcome)
 		}
 	}
-	reporter.forgetConflicts(obj)
+	reporter.conflicts.forget(obj)
 	return result, errors.Join(errs...)
 }
 

@@ -18,8 +18,8 @@ import (
 //
 // Cluster API's patch.Helper writes the conditions, for themselves, before all else. So
 // for a moment they speak of what cannot be read yet, and each reconcile makes a version
-// more, which wakes everybody who watches. What we write conditions of has no other
-// owner of conditions, which is what that is for.
+// more, which wakes everybody who watches. It does so for objects whose conditions have
+// several owners. Ours have one.
 type Writer struct {
 	client client.Client
 	// before is the object as it was: its status, and all else.
@@ -28,47 +28,52 @@ type Writer struct {
 
 // NewWriter remembers obj as it is.
 func NewWriter(c client.Client, obj client.Object) (*Writer, error) {
-	w := &Writer{client: c}
-	var err error
-	w.before, w.beforeStatus, err = w.divide(obj)
-	return w, err
+	before, status, err := divide(c, obj)
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{client: c, before: before, beforeStatus: status}, nil
 }
 
 // Write writes metadata and spec first, then all of the status at once; of either
 // nothing, if nothing has changed. It is a conflict if there is a version by now that
-// obj was not made from.
+// obj was not made from. Where an admission refuses the former, the status tells what
+// there is to tell nevertheless.
 func (w *Writer) Write(ctx context.Context, obj client.Object) error {
-	after, status, err := w.divide(obj)
+	after, status, err := divide(w.client, obj)
 	if err != nil {
 		return err
 	}
-	// Whoever removes the last finalizer has no status to write any more.
-	gone := !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0
 	if !equality.Semantic.DeepEqual(w.before, after) {
-		if err := w.client.Patch(ctx, after, onto(w.before)); err != nil {
-			if gone {
-				err = client.IgnoreNotFound(err) // our cache had not seen it
-			}
-			return wrap(err, "metadata")
-		}
-		w.beforeStatus.SetResourceVersion(after.GetResourceVersion())
+		err = w.client.Patch(ctx, after, onto(w.before))
 	}
-	status.SetResourceVersion(w.beforeStatus.GetResourceVersion())
-	if gone || equality.Semantic.DeepEqual(w.beforeStatus, status) {
-		return nil
+	// Whoever has removed the last finalizer has no status to write any more.
+	if !obj.GetDeletionTimestamp().IsZero() && len(obj.GetFinalizers()) == 0 {
+		return wrap(client.IgnoreNotFound(err), "metadata") // our cache may not have seen it go
 	}
-	return wrap(w.client.Status().Patch(ctx, status, onto(w.beforeStatus)), "status")
+	if apierrors.IsConflict(err) {
+		return wrap(err, "metadata and spec")
+	}
+	for _, s := range []*unstructured.Unstructured{w.beforeStatus, status} {
+		s.SetResourceVersion(after.GetResourceVersion())
+	}
+	var statusErr error
+	if !equality.Semantic.DeepEqual(w.beforeStatus, status) {
+		statusErr = w.client.Status().Patch(ctx, status, onto(w.beforeStatus))
+	}
+	return errors.Join(wrap(err, "metadata and spec"), wrap(statusErr, "status"))
 }
 
 // Finish ends a reconcile: it writes what has changed since the writer was made, and
 // returns the result and the error of Run. A conflict is ordinary, and no failure to
 // show: there is a version that our cache has not seen.
-func Finish(ctx context.Context, w *Writer, obj client.Object, result ctrl.Result, err error) (ctrl.Result, error) {
+func Finish(ctx context.Context, reporter Reporter, w *Writer, obj Object, result ctrl.Result, err error) (ctrl.Result, error) {
 	written := w.Write(ctx, obj)
 	if apierrors.IsConflict(written) {
-		result.RequeueAfter = earliest(result.RequeueAfter, firstConflictDelay)
+		result.RequeueAfter = earliest(result.RequeueAfter, reporter.unseen.next(obj))
 		return result, err
 	}
+	reporter.unseen.forget(obj)
 	return result, errors.Join(err, written)
 }
 
@@ -86,8 +91,8 @@ func onto(before client.Object) client.Patch {
 
 // divide gives an object without its status, and the status with nothing but what
 // says whose it is.
-func (w *Writer) divide(obj client.Object) (rest, status *unstructured.Unstructured, err error) {
-	kind, err := apiutil.GVKForObject(obj, w.client.Scheme())
+func divide(c client.Client, obj client.Object) (rest, status *unstructured.Unstructured, err error) {
+	kind, err := apiutil.GVKForObject(obj, c.Scheme())
 	if err != nil {
 		return nil, nil, err
 	}

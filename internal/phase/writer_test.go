@@ -1,6 +1,7 @@
 package phase_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -10,7 +11,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/cluster-api/util/conditions"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -73,7 +76,7 @@ func TestConditionsAndWhatTheySpeakOfAreWrittenAtOnce(t *testing.T) {
 	writer := w.writer()
 	metav1.SetMetaDataAnnotation(&w.run.ObjectMeta, "example.com/note", "x")
 	succeed(w.run)
-	result, err := phase.Finish(t.Context(), writer, w.run, ctrl.Result{RequeueAfter: time.Hour}, nil)
+	result, err := phase.Finish(t.Context(), reporter(nil), writer, w.run, ctrl.Result{RequeueAfter: time.Hour}, nil)
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Expect(result.RequeueAfter).To(Equal(time.Hour))
 
@@ -122,14 +125,41 @@ func TestNothingIsWrittenOverWhatHasNotBeenSeen(t *testing.T) {
 
 			change(w.run)
 			w.Expect(apierrors.IsConflict(writer.Write(t.Context(), w.run))).To(BeTrue())
-			failed := errors.New("of the phases")
-			result, err := phase.Finish(t.Context(), writer, w.run, ctrl.Result{}, failed)
-			w.Expect(err).To(MatchError(failed))
-			w.Expect(result.RequeueAfter).To(BeNumerically("~", time.Second, time.Second))
+			told := phase.NewReporter("test", events.NewFakeRecorder(1))
+			finish := func(asked time.Duration) time.Duration {
+				failed := errors.New("of the phases")
+				result, err := phase.Finish(t.Context(), told, writer, w.run, ctrl.Result{RequeueAfter: asked}, failed)
+				w.Expect(err).To(MatchError(failed))
+				return result.RequeueAfter
+			}
+			w.Expect(finish(0)).To(Equal(100 * time.Millisecond))
+			w.Expect(finish(time.Hour)).To(Equal(200*time.Millisecond), "in a row")
+			w.Expect(finish(time.Millisecond)).To(Equal(time.Millisecond), "whoever wants it sooner")
 			w.Expect(w.stored()).To(Equal(other))
+			w.run = w.stored()
+			writer = w.writer()
+			w.Expect(finish(0)).To(BeZero())
 			w.run = other
 		})
 	}
+}
+
+// strict refuses every change of metadata and spec, as an admission may.
+type strict struct{ client.Client }
+
+func (strict) Patch(context.Context, client.Object, client.Patch, ...client.PatchOption) error {
+	return apierrors.NewForbidden(schema.GroupResource{Resource: "workspaceruns"}, "r", errBroken)
+}
+
+func TestAStatusIsToldThoughAnAdmissionRefusesTheRest(t *testing.T) {
+	w := newWritten(t)
+	writer, err := phase.NewWriter(strict{env.Client}, w.run)
+	w.Expect(err).NotTo(HaveOccurred())
+	metav1.SetMetaDataAnnotation(&w.run.ObjectMeta, "example.com/note", "x")
+	succeed(w.run)
+	w.Expect(writer.Write(t.Context(), w.run)).To(MatchError(And(ContainSubstring("writing the metadata and spec"), ContainSubstring("forbidden"))))
+	w.Expect(conditions.IsTrue(w.stored(), infrav1.SucceededCondition)).To(BeTrue())
+	w.run = w.stored()
 }
 
 func TestTheLastFinalizerIsTheLastWrite(t *testing.T) {

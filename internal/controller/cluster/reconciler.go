@@ -78,7 +78,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	result, err := phase.Run(ctx, r.Reporter, infra, &scope{infra: infra, cluster: cluster}, r.phases(infra))
 	infra.Status.ObservedGeneration = infra.Generation
-	return phase.Finish(ctx, writer, infra, result, errors.Join(err, phase.Summarize(infra, summary)))
+	return phase.Finish(ctx, r.Reporter, writer, infra, result, errors.Join(err, phase.Summarize(infra, summary)))
 }
 
 func (r *Reconciler) phases(infra *infrav1.CAPTCluster) []phase.Phase[*scope] {

@@ -133,7 +133,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	result, err := phase.Run(ctx, r.Reporter, plane, s, r.phases(plane))
 	plane.Status.ObservedGeneration = plane.Generation
 	plane.Status.ExternalManagedControlPlane = ptr.To(true)
-	return phase.Finish(ctx, writer, plane, result, errors.Join(err, phase.Summarize(plane, summary)))
+	return phase.Finish(ctx, r.Reporter, writer, plane, result, errors.Join(err, phase.Summarize(plane, summary)))
 }
 
 func (r *Reconciler) phases(plane *controlplanev1.CAPTControlPlane) []phase.Phase[*scope] {

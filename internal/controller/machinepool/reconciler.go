@@ -78,7 +78,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	result, err := phase.Run(ctx, r.Reporter, pool, s, r.phases(pool))
 	pool.Status.ObservedGeneration = pool.Generation
-	return phase.Finish(ctx, writer, pool, result, errors.Join(err, phase.Summarize(pool, summary)))
+	return phase.Finish(ctx, r.Reporter, writer, pool, result, errors.Join(err, phase.Summarize(pool, summary)))
 }
 
 // findOwners finds the MachinePool and its Cluster, as far as they are there.

@@ -83,7 +83,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		{Name: "takeTurn", Condition: infrav1.SucceededCondition, Run: r.takeTurn},
 		{Name: "execute", Condition: infrav1.SucceededCondition, Run: r.execute},
 	})
-	return phase.Finish(ctx, writer, run, result, err)
+	return phase.Finish(ctx, r.Reporter, writer, run, result, err)
 }
 
 // release lets go of a run that has ended: first what the executor keeps, and

@@ -82,7 +82,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	result, err := phase.Run(ctx, r.Reporter, workspace, &scope{workspace: workspace}, r.phases(workspace))
 	workspace.Status.ObservedGeneration = workspace.Generation
-	return phase.Finish(ctx, writer, workspace, result, errors.Join(err, phase.Summarize(workspace, summary)))
+	return phase.Finish(ctx, r.Reporter, writer, workspace, result, errors.Join(err, phase.Summarize(workspace, summary)))
 }
 
 func (r *Reconciler) phases(workspace *infrav1.WorkspaceTemplateApply) []phase.Phase[*scope] {
