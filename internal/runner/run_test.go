@@ -368,6 +368,10 @@ output "secret" {
   value     = "made up"
   sensitive = true
 }
+output "old" {
+  value      = 1
+  deprecated = "use <text>"
+}
 output "nothing" { value = null }
 output "empty" { value = {} }
 output "tuple" { value = [1, "two", { three = [true, null] }] }

@@ -79,7 +79,7 @@ func Empty(state []byte) (bool, error) {
 }
 
 // Outputs are those that a state holds, exactly as `tofu output -json` prints
-// them: an object by name, each with sensitive, type and value. Sensitive values
+// them: an object by name, each with sensitive, type, value and what it is deprecated for. Sensitive values
 // are included. An encrypted state is an error; no state has none.
 func Outputs(state []byte) ([]byte, error) {
 	if _, err := Empty(state); err != nil {
@@ -87,9 +87,10 @@ func Outputs(state []byte) ([]byte, error) {
 	}
 	var f struct {
 		Outputs map[string]struct {
-			Sensitive bool            `json:"sensitive"`
-			Type      json.RawMessage `json:"type"`
-			Value     json.RawMessage `json:"value"`
+			Sensitive  bool            `json:"sensitive"`
+			Deprecated string          `json:"deprecated,omitempty"`
+			Type       json.RawMessage `json:"type"`
+			Value      json.RawMessage `json:"value"`
 		} `json:"outputs"`
 	}
 	if len(state) > 0 {

@@ -10,6 +10,7 @@ import (
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/util/annotations"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
@@ -47,12 +48,12 @@ func (v *Variables) AddValues(typed map[string]any) error {
 
 // AddInfrastructure adds what a CAPTCluster has: the outputs of its module, or
 // the network that exists already, and the region if there is none yet. Where somebody
-// else manages it, there are no outputs.
+// else has managed it from the beginning, there are no outputs.
 func (v *Variables) AddInfrastructure(infra *infrav1.CAPTCluster) {
 	switch {
 	case infra.Spec.ExistingVPCID != "":
 		v.Text["vpc_id"] = infra.Spec.ExistingVPCID
-	case !annotations.IsExternallyManaged(infra):
+	case !annotations.IsExternallyManaged(infra) || controllerutil.ContainsFinalizer(infra, infrav1.ClusterFinalizer):
 		v.From = append(v.From, infrav1.VariablesSource{ApplyRef: OfCluster(infra.Name)})
 	}
 	if _, set := v.Text["region"]; !set && infra.Spec.Region != "" {

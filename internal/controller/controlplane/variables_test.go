@@ -7,6 +7,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -17,6 +18,11 @@ func raw(text string) apiextensionsv1.JSON { return apiextensionsv1.JSON{Raw: []
 func TestWantedVariables(t *testing.T) {
 	infra := func(spec infrav1.CAPTClusterSpec) *infrav1.CAPTCluster {
 		return &infrav1.CAPTCluster{ObjectMeta: metav1.ObjectMeta{Name: "i"}, Spec: spec}
+	}
+	managed := func(finalizers ...string) *infrav1.CAPTCluster {
+		by := infra(infrav1.CAPTClusterSpec{Region: "north"})
+		by.Annotations, by.Finalizers = map[string]string{clusterv1.ManagedByAnnotation: "x"}, finalizers
+		return by
 	}
 	fromInfra := []infrav1.VariablesSource{{ApplyRef: "i-infrastructure"}}
 	tests := map[string]struct {
@@ -33,6 +39,10 @@ func TestWantedVariables(t *testing.T) {
 		"a network that exists": {
 			infra: infra(infrav1.CAPTClusterSpec{ExistingVPCID: "v"}),
 			text:  map[string]string{"vpc_id": "v"}},
+		"a network that others manage": {
+			infra: managed(), text: map[string]string{"region": "north"}},
+		"a network that others manage now, which we have made": {
+			infra: managed(infrav1.ClusterFinalizer), text: map[string]string{"region": "north"}, from: fromInfra},
 		"tags": {
 			module: controlplanev1.ModuleSpec{AdditionalTags: map[string]string{"b": "<&>", "a": "1"}},
 			values: map[string]string{"tags": `{"a":"1","b":"<&>"}`}},
