@@ -117,10 +117,17 @@ func (s *seat) setClock(offset time.Duration) error {
 	return os.Rename(next, s.clock)
 }
 
-// disturb kills one of the managers every now and then, or stops it for longer
-// than the lease lasts, until ctx ends.
+// disturb kills both managers, so that whatever the seed is the next one has to begin
+// anew and under faults. Then it kills one of them every now and then, or stops it for
+// longer than the lease lasts, until ctx ends.
 func (m *managers) disturb(ctx context.Context) error {
 	chance := m.w.chance("kills")
+	pass(ctx, chance.between(5*time.Second, 20*time.Second))
+	for _, s := range m.seats {
+		if err := m.kill(ctx, s); err != nil {
+			return err
+		}
+	}
 	for {
 		// A new leader needs up to 17 s to begin, and time to do something.
 		wait, s, freeze, length := chance.between(5*time.Second, 20*time.Second), pick(chance, m.seats), chance.IntN(4) == 0, chance.between(5*time.Second, 25*time.Second)

@@ -40,7 +40,9 @@ type share struct {
 var (
 	ofWrites = []share{{Delay, 100}, {Conflict, 40}, {TooManyRequests, 30}, {InternalError, 40}, {Timeout, 20}, {LostAnswer, 50}}
 	ofReads  = []share{{Delay, 50}, {TooManyRequests, 10}, {InternalError, 20}, {Timeout, 10}}
-	ofWatch  = []share{{CutWatch, 250}, {InternalError, 50}, {TooManyRequests, 20}}
+	// Most watches live long. Half of them are cut, so that a manager, which begins a
+	// dozen, does not go without.
+	ofWatch = []share{{CutWatch, 500}, {InternalError, 50}, {TooManyRequests, 20}}
 )
 
 // Faults are all that can happen to a request of any kind.
