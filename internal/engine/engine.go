@@ -105,8 +105,9 @@ type Observation struct {
 	// NotBegun is why nothing is carried out although State is Running; "" if
 	// something is.
 	NotBegun string
-	// Refreshing is true when State is Running and the infrastructure was made from
-	// the inputs asked for already: an annotation asks for the run, or drift does.
+	// Refreshing is true when State is Running or Suspended and the infrastructure was
+	// made from the inputs asked for already: an annotation asks for the run, or drift
+	// does.
 	Refreshing bool
 	// HandledRequest is the value of the annotation apply-requested-at for which
 	// a run has ended, well or not; "" if there is none or it is not known.

@@ -35,7 +35,8 @@ const (
 	// ReasonAwaitingApproval: there is a plan that a person has to approve, with
 	// spec.approval.approvedPlan. That, or a change of the inputs, wakes us.
 	ReasonAwaitingApproval = "AwaitingApproval"
-	// ReasonSuspended: a run is due, but spec.suspend is true. Its end wakes us.
+	// ReasonSuspended: a run is due, but spec.suspend is true. Its end wakes us. The
+	// condition is true if the run would be with the inputs of the last success.
 	ReasonSuspended = "Suspended"
 	// ReasonInputsNotResolved: it is not known what is wanted; see the condition
 	// InputsResolved.
@@ -65,8 +66,11 @@ func (r *Reconciler) run(ctx context.Context, s *scope) phase.Outcome {
 		// The outputs of an earlier success are still true.
 		return failure(observation.Failure).Proceed()
 	case engine.AwaitingApproval:
-		return phase.Wait(ReasonAwaitingApproval, awaiting(observation), 0).Proceed()
+		return phase.Wait(ReasonAwaitingApproval, awaiting(s.workspace, observation), 0).Proceed()
 	case engine.Suspended:
+		if observation.Refreshing {
+			return phase.Note(ReasonSuspended, "an apply of the same was asked for, but spec.suspend is true")
+		}
 		return suspended("an apply").Proceed()
 	case engine.Running, engine.Gone:
 	}
@@ -98,7 +102,11 @@ func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
 	case engine.Running, engine.UpToDate, engine.AwaitingApproval:
 	}
 	message := underWay(observation)
-	if s.retained() && observation.Operation == infrav1.OperationDestroy && observation.NotBegun == "" {
+	switch {
+	case !s.retained():
+	case observation.Operation != infrav1.OperationDestroy:
+		message += "; the infrastructure is retained"
+	case observation.NotBegun == "":
 		message += "; it had begun before the infrastructure was to be retained, and is not cut short"
 	}
 	return phase.Wait(ReasonDestroying, message, 0)
@@ -138,7 +146,7 @@ func (s *scope) record(observation engine.Observation) {
 	s.observation = observation
 	status := &s.workspace.Status
 	status.WorkspaceName = tfstate.Suffix(s.workspace.Namespace, s.workspace.Name)
-	if observation.Operation != infrav1.OperationPlan {
+	if observation.Run != "" && observation.Operation != infrav1.OperationPlan {
 		status.LastRun = observation.Run
 	}
 	if observation.HandledRequest != "" {
@@ -157,6 +165,9 @@ func (s *scope) record(observation engine.Observation) {
 }
 
 func underWay(observation engine.Observation) string {
+	if observation.Run == "" {
+		return "what is kept of its runs is being deleted"
+	}
 	if observation.NotBegun != "" {
 		return fmt.Sprintf("run %s (%s) has not begun: %s", observation.Run, observation.Operation, observation.NotBegun)
 	}
@@ -168,10 +179,14 @@ func suspended(what string) phase.Outcome {
 }
 
 // awaiting tells a person what to decide, and how.
-func awaiting(observation engine.Observation) string {
+func awaiting(workspace *infrav1.WorkspaceTemplateApply, observation engine.Observation) string {
 	plan := ptr.Deref(observation.Plan, infrav1.PlanSummary{})
-	return fmt.Sprintf("the plan of run %s (%s) has to be approved; read it in %s, and set spec.approval.approvedPlan to %s",
-		observation.Run, counts(plan), observation.PlanText, plan.Digest)
+	why := ""
+	if policy := workspace.Spec.Approval.Policy; policy == "" || policy == infrav1.ApprovalAuto {
+		why = ", because it removes what a run was making when it was interrupted, which may be whole"
+	}
+	return fmt.Sprintf("the plan of run %s (%s) has to be approved%s; read it in %s, and set spec.approval.approvedPlan to %s",
+		observation.Run, counts(plan), why, observation.PlanText, plan.Digest)
 }
 
 // counts is a plan in words.

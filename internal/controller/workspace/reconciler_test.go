@@ -62,6 +62,10 @@ func TestWhatTheEngineSaysIsShown(t *testing.T) {
 			observation: engine.Observation{State: engine.Suspended, Run: "w-1", OutputsSecret: "w-outputs"},
 			conditions:  map[string]string{"Applied": "False/Suspended", "OutputsStored": "True/OutputsStored"},
 		},
+		"suspended, and as it is wanted": {
+			observation: engine.Observation{State: engine.Suspended, Run: "w-1", OutputsSecret: "w-outputs", Refreshing: true},
+			conditions:  map[string]string{"Applied": "True/Suspended", "OutputsStored": "True/OutputsStored", "Ready": "True/Ready"},
+		},
 		"not asked": {
 			err:        errors.New("the API server refuses"),
 			conditions: map[string]string{"Applied": "False/EngineFailed", "OutputsStored": "Unknown/NotReached"},
@@ -346,6 +350,18 @@ func TestADestroyThatHasBegunIsNotCutShort(t *testing.T) {
 	w.Expect(w.engine.questions()).To(Equal([]string{"release"}))
 }
 
+func TestWhatIsRetainedIsNotSaidToBeDestroyed(t *testing.T) {
+	w := newWorld(t, func(workspace *infrav1.WorkspaceTemplateApply) { workspace.Spec.RetainWorkspaceOnDelete = ptr.To(true) })
+	w.delete(w.workspace())
+	w.engine.observation = engine.Observation{State: engine.Running, Run: "w-2", Operation: infrav1.OperationApply}
+	w.reconcile()
+	w.Expect(w.message("Applied")).To(Equal("run w-2 (Apply) is under way; the infrastructure is retained"))
+	w.engine.observation = engine.Observation{State: engine.Running}
+	w.reconcile()
+	w.Expect(w.message("Applied")).To(Equal("what is kept of its runs is being deleted; the infrastructure is retained"))
+	w.Expect(w.workspace().Status.LastRun).To(Equal("w-2"))
+}
+
 func TestAPersonIsToldWhatToApprove(t *testing.T) {
 	w := newWorld(t, nil)
 	w.template(nil)
@@ -354,9 +370,16 @@ func TestAPersonIsToldWhatToApprove(t *testing.T) {
 		Plan: &infrav1.PlanSummary{Digest: strings.Repeat("d", 64), Add: ptr.To[int32](1), Replace: ptr.To[int32](2)},
 	}
 	w.reconcile()
-	w.Expect(w.message("Applied")).To(Equal("the plan of run w-2 (1 to add, 0 to change, 0 to destroy, 2 to replace) has to be approved; " +
+	w.Expect(w.message("Applied")).To(Equal("the plan of run w-2 (1 to add, 0 to change, 0 to destroy, 2 to replace) has to be approved, " +
+		"because it removes what a run was making when it was interrupted, which may be whole; " +
 		"read it in Secret s, key k, and set spec.approval.approvedPlan to " + strings.Repeat("d", 64)))
 	w.Expect(w.workspace().Status.Plan.Digest).To(HaveLen(64))
+
+	w.change(func(workspace *infrav1.WorkspaceTemplateApply) {
+		workspace.Spec.Approval.Policy = infrav1.ApprovalManual
+	})
+	w.reconcile()
+	w.Expect(w.message("Applied")).To(ContainSubstring("2 to replace) has to be approved; read it"))
 }
 
 func TestADeletionWaitsWhileSuspended(t *testing.T) {

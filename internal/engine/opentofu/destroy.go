@@ -202,7 +202,9 @@ func (e *Engine) Release(ctx context.Context, workspace *infrav1.WorkspaceTempla
 	case dying != nil:
 		return failedWith(dying, last(changes), changes), nil
 	}
-	return e.forget(ctx, workspace, runs, e.releaseState)
+	observation, err := e.forget(ctx, workspace, runs, e.releaseState)
+	observation.Run, observation.Operation = "", "" // those that are there have ended
+	return observation, err
 }
 
 // forget deletes what is kept for a workspace: the outputs, the state as it is

@@ -68,11 +68,13 @@ func (e *Engine) Apply(ctx context.Context, workspace *infrav1.WorkspaceTemplate
 	switch observation.State {
 	case engine.Running:
 		observation.Refreshing = in != nil && applied.digest == in.Digest && refreshes(latest, changes, in.Digest)
+	case engine.Suspended:
+		observation.Refreshing = in != nil && applied.digest == in.Digest
 	case engine.UpToDate, engine.Failed, engine.AwaitingApproval:
 		if in != nil {
 			observation.HandledRequest = request
 		}
-	case engine.Gone, engine.Suspended:
+	case engine.Gone:
 	}
 	return observation, nil
 }
@@ -270,6 +272,8 @@ func failureOf(latest *infrav1.WorkspaceRun, wait time.Duration) *engine.Failure
 		failure.Reason = reasonCancelled
 		failure.Message = fmt.Sprintf("run %s was cancelled; a change of the inputs, or the annotation %s, starts a new one", latest.Name, infrav1.ApplyRequestAnnotation)
 	case latest.Status.Reason == runner.ReasonProtectedResource:
+	case latest.Status.Reason == runner.ReasonStateNotRestored:
+		failure.Message += fmt.Sprintf("; correct the annotation or remove it, and ask for a run with the annotation %s", infrav1.ApplyRequestAnnotation)
 	case stateNotSaved(latest):
 		failure.Message += "; when its state has been saved and its lock removed, delete the run"
 	default:

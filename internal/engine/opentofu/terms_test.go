@@ -84,7 +84,9 @@ func TestNothingIsStartedWhileSuspended(t *testing.T) {
 	w.Expect(w.apply("A").State).To(Equal(engine.Running), "what was begun goes on")
 	w.succeed("w-1")
 	w.Expect(w.apply("A").State).To(Equal(engine.UpToDate))
-	w.Expect(w.apply("B").State).To(Equal(engine.Suspended))
+	w.Expect(w.apply("B")).To(And(HaveField("State", engine.Suspended), HaveField("Refreshing", false)))
+	metav1.SetMetaDataAnnotation(&w.workspace.ObjectMeta, infrav1.ApplyRequestAnnotation, "now")
+	w.Expect(w.apply("A")).To(And(HaveField("State", engine.Suspended), HaveField("Refreshing", true)))
 
 	w.keepState(oneResource)
 	w.Expect(w.destroy("A").State).To(Equal(engine.Suspended))
