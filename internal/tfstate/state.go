@@ -56,6 +56,17 @@ func decode(data []byte, into any) error {
 	return nil
 }
 
+// readable says, without any of its text, why a state cannot be read.
+func readable(state []byte, decoding error, version int) error {
+	if decoding != nil {
+		return fmt.Errorf("the state is not the JSON expected (%d bytes)", len(state))
+	}
+	if version != formatVersion {
+		return fmt.Errorf("the state has format version %d; only %d, unencrypted, can be read", version, formatVersion)
+	}
+	return nil
+}
+
 // Empty reports whether a state records no infrastructure, so that nothing is
 // lost with it. A state that cannot be read, such as an encrypted one, is an
 // error and never empty.
@@ -64,11 +75,9 @@ func Empty(state []byte) (bool, error) {
 		return true, nil
 	}
 	var f file
-	if err := decode(state, &f); err != nil {
-		return false, fmt.Errorf("the state is not the JSON expected (%d bytes)", len(state))
-	}
-	if f.Version != formatVersion {
-		return false, fmt.Errorf("the state has format version %d; only %d, unencrypted, can be read", f.Version, formatVersion)
+	err := decode(state, &f)
+	if err = readable(state, err, f.Version); err != nil {
+		return false, err
 	}
 	for _, r := range f.Resources {
 		if r.Mode != "data" && len(r.Instances) > 0 {
@@ -79,13 +88,11 @@ func Empty(state []byte) (bool, error) {
 }
 
 // Outputs are those that a state holds, exactly as `tofu output -json` prints
-// them: an object by name, each with sensitive, type, value and what it is deprecated for. Sensitive values
-// are included. An encrypted state is an error; no state has none.
+// them: an object by name, each with sensitive, deprecated if it is, type and value.
+// Sensitive values are included. An encrypted state is an error; no state has none.
 func Outputs(state []byte) ([]byte, error) {
-	if _, err := Empty(state); err != nil {
-		return nil, err
-	}
 	var f struct {
+		Version int `json:"version"`
 		Outputs map[string]struct {
 			Sensitive  bool            `json:"sensitive"`
 			Deprecated string          `json:"deprecated,omitempty"`
@@ -94,8 +101,9 @@ func Outputs(state []byte) ([]byte, error) {
 		} `json:"outputs"`
 	}
 	if len(state) > 0 {
-		if err := json.Unmarshal(state, &f); err != nil {
-			return nil, fmt.Errorf("the outputs in the state are not the JSON expected (%d bytes)", len(state))
+		err := decode(state, &f)
+		if err = readable(state, err, f.Version); err != nil {
+			return nil, err
 		}
 	}
 	if len(f.Outputs) == 0 {
