@@ -136,9 +136,12 @@ func TestNothingIsWrittenOverWhatHasNotBeenSeen(t *testing.T) {
 			w.Expect(finish(time.Hour)).To(Equal(200*time.Millisecond), "in a row")
 			w.Expect(finish(time.Millisecond)).To(Equal(time.Millisecond), "whoever wants it sooner")
 			w.Expect(w.stored()).To(Equal(other))
+			stale, of := writer, w.run
 			w.run = w.stored()
 			writer = w.writer()
 			w.Expect(finish(0)).To(BeZero())
+			writer, w.run = stale, of
+			w.Expect(finish(0)).To(Equal(100*time.Millisecond), "the first after a success")
 			w.run = other
 		})
 	}
