@@ -91,8 +91,10 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 			errs = append(errs, fmt.Errorf("%s: %w", p.Name, outcome.err))
 		}
 		if outcome.kind != done && !open[p.Condition] {
+			// What is waited for in the second place comes of what was told in the first.
+			silent := outcome.kind == waiting && len(open) > 0
 			open[p.Condition] = true
-			reporter.report(obj, p.Name, p.Condition, outcome)
+			reporter.report(obj, p.Name, p.Condition, outcome, silent)
 		}
 		if _, noted := notes[p.Condition]; outcome.kind == done && outcome.reason != "" && !noted {
 			notes[p.Condition] = outcome
@@ -105,15 +107,16 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 			if note, noted := notes[p.Condition]; noted {
 				outcome = note
 			}
-			reporter.report(obj, p.Name, p.Condition, outcome)
+			reporter.report(obj, p.Name, p.Condition, outcome, false)
 		}
 	}
 	reporter.conflicts.forget(obj)
 	return result, errors.Join(errs...)
 }
 
-// report sets the condition and, if that is news, emits an event.
-func (r Reporter) report(obj Object, action, conditionType string, outcome Outcome) {
+// report sets the condition and, if that is news, emits an event unless it is to be
+// silent.
+func (r Reporter) report(obj Object, action, conditionType string, outcome Outcome, silent bool) {
 	if outcome.kind == undecided {
 		unknown(obj, conditionType, outcome.reason, outcome.message)
 		return
@@ -134,10 +137,11 @@ func (r Reporter) report(obj Object, action, conditionType string, outcome Outco
 	if outcome.status != "" {
 		condition.Status = outcome.status
 	}
+	state := stateOf(condition, outcome.kind)
 	before := conditions.Get(obj, conditionType)
-	known := before != nil && conditions.HasSameStateExceptObservedGeneration(before, &condition)
+	known := before != nil && stateOf(*before, outcome.kind) == state
 	conditions.Set(obj, condition)
-	if !r.news(obj, condition) || known {
+	if !r.news(obj, conditionType, state) || known || silent {
 		return
 	}
 	eventType := corev1.EventTypeNormal
@@ -147,17 +151,30 @@ func (r Reporter) report(obj Object, action, conditionType string, outcome Outco
 	r.Recorder.Eventf(obj, nil, eventType, condition.Reason, action, "%s", note(condition))
 }
 
-// news tells whether a condition is another than was last told, and remembers it.
-func (r Reporter) news(obj Object, condition metav1.Condition) bool {
+// state is what of a condition is told in an event when it changes: status, reason and
+// message.
+type state [3]string
+
+// stateOf is the state of a condition. While something is waited for, its message tells
+// how that goes on, for whoever looks: none of it is an event.
+func stateOf(condition metav1.Condition, of kind) state {
+	if of == waiting {
+		return state{string(condition.Status), condition.Reason}
+	}
+	return state{string(condition.Status), condition.Reason, condition.Message}
+}
+
+// news tells whether the state of a condition is another than was last told, and
+// remembers it.
+func (r Reporter) news(obj Object, conditionType string, now state) bool {
 	if r.told == nil {
 		return true
 	}
-	key := string(obj.GetUID()) + "/" + condition.Type
-	state := [3]string{string(condition.Status), condition.Reason, condition.Message}
-	if last, ok := r.told.Get(key); ok && last == state {
+	key := string(obj.GetUID()) + "/" + conditionType
+	if last, ok := r.told.Get(key); ok && last == now {
 		return false
 	}
-	r.told.Add(key, state)
+	r.told.Add(key, now)
 	return true
 }
 

@@ -177,7 +177,7 @@ func TestRunEmitsAnEventForEachTransitionOnly(t *testing.T) {
 	recorder := events.NewFakeRecorder(10)
 	obj := &infrav1.WorkspaceTemplateApply{}
 	for _, outcome := range []phase.Outcome{
-		phase.Wait("NotYet", "later", 0), phase.Wait("NotYet", "later", 0),
+		phase.Wait("NotYet", "later", 0), phase.Wait("NotYet", "a little later", 0),
 		phase.Block("Bad", errBroken), phase.Block("Bad", errBroken),
 		phase.Done(), phase.Done(),
 	} {
@@ -185,12 +185,20 @@ func TestRunEmitsAnEventForEachTransitionOnly(t *testing.T) {
 		_, err := phase.Run(t.Context(), reporter(recorder), obj, &[]string{}, []phase.Phase[*[]string]{step(&ran, "a", "A", outcome)})
 		g.Expect(err).NotTo(HaveOccurred())
 	}
-	close(recorder.Events)
-	var got []string
-	for event := range recorder.Events {
-		got = append(got, event)
-	}
-	g.Expect(got).To(Equal([]string{"Normal NotYet later", "Warning Bad the disk is on fire", "Normal A A is true"}))
+	g.Expect(all(recorder)).To(Equal([]string{"Normal NotYet later", "Warning Bad the disk is on fire", "Normal A A is true"}))
+}
+
+func TestRunTellsInAnEventWhatIsWaitedForFirst(t *testing.T) {
+	g := NewWithT(t)
+	recorder := events.NewFakeRecorder(10)
+	var ran []string
+	_, err := phase.Run(t.Context(), reporter(recorder), &infrav1.WorkspaceTemplateApply{}, &[]string{}, []phase.Phase[*[]string]{
+		step(&ran, "a", "A", phase.Wait("NotYet", "later", 0).Proceed()),
+		step(&ran, "b", "B", phase.Wait("NoA", "A first", 0).Proceed()),
+		step(&ran, "c", "C", phase.Block("Bad", errBroken)),
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(all(recorder)).To(Equal([]string{"Normal NotYet later", "Warning Bad the disk is on fire"}))
 }
 
 func TestRunTellsAnObjectFromAStaleCacheNothingTwice(t *testing.T) {
@@ -240,6 +248,16 @@ func reporter(recorder *events.FakeRecorder) phase.Reporter {
 		recorder = events.NewFakeRecorder(10)
 	}
 	return phase.Reporter{Controller: "test", Recorder: recorder}
+}
+
+// all are the events that there were.
+func all(recorder *events.FakeRecorder) []string {
+	close(recorder.Events)
+	var got []string
+	for event := range recorder.Events {
+		got = append(got, event)
+	}
+	return got
 }
 
 func summary(obj conditions.Getter) map[string]string {

@@ -92,7 +92,9 @@ func create(ctx context.Context, c client.Client, owner client.Object, name, clu
 		Namespace: owner.GetNamespace(),
 		Name:      name,
 		Labels:    map[string]string{clusterv1.ClusterNameLabel: cluster},
-		// As its controller would; it takes that away while clusterctl may move it.
+		// As its controller would set them; it takes the annotation away while clusterctl
+		// may move it.
+		Finalizers:  []string{infrav1.WorkspaceFinalizer},
 		Annotations: map[string]string{clusterctlv1.BlockMoveAnnotation: "true"},
 	}}
 	mutate(&apply.Spec)

@@ -102,6 +102,7 @@ func TestEnsure(t *testing.T) {
 	made := ensure("t")
 	g.Expect(metav1.IsControlledBy(made, owner)).To(BeTrue())
 	g.Expect(made.Labels).To(Equal(map[string]string{clusterv1.ClusterNameLabel: "c"}))
+	g.Expect(made.Finalizers).To(Equal([]string{infrav1.WorkspaceFinalizer}))
 	g.Expect(ensure("t").ResourceVersion).To(Equal(made.ResourceVersion), "nothing is written without a change")
 
 	made.Spec.RetainWorkspaceOnDelete = ptr.To(true)

@@ -8,6 +8,10 @@ import (
 // +kubebuilder:validation:Enum=Apply;Plan;Destroy
 type Operation string
 
+// RunFinalizer keeps a WorkspaceRun until its runner has ended: deleting a run stops
+// nothing.
+const RunFinalizer = "infrastructure.cluster.x-k8s.io/workspacerun"
+
 const (
 	// OperationApply makes the infrastructure as its inputs want it.
 	OperationApply Operation = "Apply"

@@ -7,6 +7,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// WorkspaceFinalizer keeps a WorkspaceTemplateApply until its infrastructure is gone.
+const WorkspaceFinalizer = "infrastructure.cluster.x-k8s.io/workspacetemplateapply"
+
 // Conditions of a WorkspaceTemplateApply.
 const (
 	// InputsResolvedCondition is true when the template and everything that it

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/cluster-api/util"
 	"sigs.k8s.io/cluster-api/util/annotations"
 	"sigs.k8s.io/cluster-api/util/finalizers"
-	"sigs.k8s.io/cluster-api/util/paused"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -69,11 +68,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, err
 	}
-	if isPaused, requeue, err := paused.EnsurePausedCondition(ctx, r.Client, cluster, infra); err != nil || isPaused || requeue {
-		return ctrl.Result{}, err
-	}
 	writer, err := phase.NewWriter(r.Client, infra)
 	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if isPaused, requeue, err := phase.EnsurePausedCondition(ctx, r.Client, cluster, infra); err != nil || isPaused || requeue {
 		return ctrl.Result{}, err
 	}
 	result, err := phase.Run(ctx, r.Reporter, infra, &scope{infra: infra, cluster: cluster}, r.phases(infra))

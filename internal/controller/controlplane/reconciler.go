@@ -11,7 +11,6 @@ import (
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/util"
 	"sigs.k8s.io/cluster-api/util/finalizers"
-	"sigs.k8s.io/cluster-api/util/paused"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -121,11 +120,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, err
 	}
-	if isPaused, requeue, err := paused.EnsurePausedCondition(ctx, r.Client, cluster, plane); err != nil || isPaused || requeue {
-		return ctrl.Result{}, err
-	}
 	writer, err := phase.NewWriter(r.Client, plane)
 	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if isPaused, requeue, err := phase.EnsurePausedCondition(ctx, r.Client, cluster, plane); err != nil || isPaused || requeue {
 		return ctrl.Result{}, err
 	}
 	s := &scope{plane: plane, cluster: cluster}

@@ -67,7 +67,7 @@ func TestADeletedWorkspaceIsOnlyDestroyed(t *testing.T) {
 	w.Expect(env.Client.Delete(t.Context(), workspace)).To(Succeed())
 	w.expectNotBegun()
 	destroy := w.make("w-2", "w", infrav1.OperationDestroy)
-	destroy.Finalizers = []string{Finalizer}
+	destroy.Finalizers = []string{infrav1.RunFinalizer}
 	w.Expect(env.Client.Update(t.Context(), destroy)).To(Succeed())
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("w-2")).To(HavePrefix("Running"))

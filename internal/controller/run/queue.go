@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/cluster-api/util/conditions"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -25,9 +26,10 @@ type Limits struct {
 	Total, PerNamespace int
 }
 
-// told is the last position in the queue that is told exactly. Who is further
-// behind need not be told of every run that ends.
-const told = 10
+// told are the positions in the queue that are told: a run is among so many. Each run
+// that ends changes the positions of all that wait; who is told another one writes its
+// status, and nobody needs to know so exactly.
+var told = []int{1, 5, 20, 100}
 
 // order is what goes first, and what last: somebody waits for a deletion, and nobody
 // for a plan that is only looked at.
@@ -97,11 +99,17 @@ func (q *queue) giveWay(run *infrav1.WorkspaceRun) {
 	}
 }
 
+// queued tells where in the queue a run is.
 func queued(position int) string {
-	if position > told {
-		return fmt.Sprintf("it waits for its turn, with more than %d runs before it", told)
+	for _, among := range told {
+		switch {
+		case position <= among && among == 1:
+			return "it waits for its turn, and is next"
+		case position <= among:
+			return fmt.Sprintf("it waits for its turn, among the next %d", among)
+		}
 	}
-	return fmt.Sprintf("it waits for its turn: number %d in the queue", position)
+	return fmt.Sprintf("it waits for its turn, after more than %d others", told[len(told)-1])
 }
 
 // waiting are the runs that have not ended, and the positions of those that may not
@@ -209,7 +217,9 @@ func (r *Reconciler) next(ctx context.Context, _ client.Object) []reconcile.Requ
 	}
 	var requests []reconcile.Request
 	for i := range runs {
-		if run := &runs[i]; !run.Begun() && positions[run.UID] <= told {
+		run := &runs[i]
+		position := positions[run.UID]
+		if !run.Begun() && (position == 0 || queued(position) != conditions.GetMessage(run, infrav1.SucceededCondition)) {
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(run)})
 		}
 	}

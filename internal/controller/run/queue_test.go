@@ -89,7 +89,7 @@ func TestPositionsOfChecks(t *testing.T) {
 func (w *world) queue(name string, operation infrav1.Operation) {
 	w.t.Helper()
 	run := w.make(name, name, operation)
-	run.Finalizers = []string{Finalizer}
+	run.Finalizers = []string{infrav1.RunFinalizer}
 	w.Expect(env.Client.Update(context.Background(), run)).To(Succeed())
 }
 
@@ -111,10 +111,12 @@ func TestARunWaitsForItsTurn(t *testing.T) {
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
 	w.queue("apply", infrav1.OperationApply)
-	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, and is next"))
 	w.queue("destroy", infrav1.OperationDestroy)
-	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
-	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn: number 2 in the queue"))
+	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn, and is next"))
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, among the next 5"))
+	w.queue("later", infrav1.OperationApply)
+	w.Expect(w.look("later")).To(Equal("Pending it waits for its turn, among the next 5"))
 	w.Expect(w.executor.ensured).To(Equal(1))
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
 
@@ -127,10 +129,10 @@ func TestARunWaitsForItsTurn(t *testing.T) {
 			names = append(names, request.Name)
 		}
 	}
-	w.Expect(names).To(ConsistOf("apply", "destroy"))
+	w.Expect(names).To(ConsistOf("apply", "destroy"), "it is all the same for the third")
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("destroy")).To(HavePrefix("Running"))
-	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, and is next"))
 }
 
 // lost is a run whose runner was killed.
@@ -159,7 +161,7 @@ func TestARunThatIsPendingDoesNotWaitAgain(t *testing.T) {
 	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
 	w.queue("destroy", infrav1.OperationDestroy)
 	w.reconciler.queue.begun = nil
-	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn, and is next"))
 	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
 }
 
@@ -212,8 +214,10 @@ func TestATenthOfAllWorkspacesIsCheckedAtOnce(t *testing.T) {
 
 func TestHowThePositionIsTold(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(queued(10)).To(HaveSuffix("number 10 in the queue"))
-	g.Expect(queued(11)).To(Equal(queued(5000)), "who is far behind is not told of every run that ends")
+	g.Expect(queued(1)).To(HaveSuffix("is next"))
+	g.Expect(queued(2)).To(HaveSuffix("among the next 5"))
+	g.Expect(queued(100)).To(HaveSuffix("among the next 100"))
+	g.Expect(queued(101)).To(HaveSuffix("after more than 100 others"))
 }
 
 func TestACancelledRunDoesNotWait(t *testing.T) {
@@ -255,7 +259,7 @@ func TestRunsOfAnotherInstanceTakeNoTurn(t *testing.T) {
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
 	w.queue("ours", infrav1.OperationApply)
-	w.Expect(w.look("ours")).To(Equal("Pending it waits for its turn: number 1 in the queue"))
+	w.Expect(w.look("ours")).To(Equal("Pending it waits for its turn, and is next"))
 
 	w.reconciler.WatchFilter = "a"
 	w.Expect(w.look("ours")).To(HavePrefix("Pending"), "it is another's")

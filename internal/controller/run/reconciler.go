@@ -15,10 +15,6 @@ import (
 	"github.com/captproject/capt/internal/phase"
 )
 
-// Finalizer keeps a run until its runner has ended: deleting a run stops
-// nothing.
-const Finalizer = "infrastructure.cluster.x-k8s.io/workspacerun"
-
 // Reconciler reconciles WorkspaceRuns.
 type Reconciler struct {
 	Client client.Client
@@ -71,7 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if run.Ended() {
 		return ctrl.Result{}, r.release(ctx, run)
 	}
-	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, run, Finalizer); err != nil || added {
+	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, run, infrav1.RunFinalizer); err != nil || added {
 		return ctrl.Result{}, err
 	}
 	writer, err := phase.NewWriter(r.Client, run)
@@ -96,7 +92,7 @@ func (r *Reconciler) release(ctx context.Context, run *infrav1.WorkspaceRun) err
 		return nil
 	}
 	before := run.DeepCopy()
-	if !controllerutil.RemoveFinalizer(run, Finalizer) {
+	if !controllerutil.RemoveFinalizer(run, infrav1.RunFinalizer) {
 		return nil
 	}
 	return client.IgnoreNotFound(r.Client.Patch(ctx, run, client.MergeFrom(before)))

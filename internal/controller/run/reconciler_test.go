@@ -53,7 +53,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.removeRuns)
 	w.make("w-1", "w", infrav1.OperationApply)
 	w.reconcile()
-	w.Expect(w.run().Finalizers).To(ConsistOf(Finalizer))
+	w.Expect(w.run().Finalizers).To(ConsistOf(infrav1.RunFinalizer))
 	w.Expect(w.executor.ensured).To(BeZero(), "nothing is started before the finalizer is there")
 	return w
 }

@@ -6,16 +6,21 @@ import (
 	"fmt"
 	"strconv"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
-	"sigs.k8s.io/cluster-api/util/paused"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
+	"github.com/captproject/capt/internal/phase"
 )
+
+// ReasonMoveBlocked is the reason of an event: the object is paused and nothing is under
+// way, but clusterctl may not move it all the same. The message says what to do.
+const ReasonMoveBlocked = "MoveBlocked"
 
 // isPaused tells whether a workspace is to be left alone, and whether clusterctl may
 // move it accordingly.
@@ -24,12 +29,17 @@ func (r *Reconciler) isPaused(ctx context.Context, workspace *infrav1.WorkspaceT
 	if err != nil {
 		return false, err
 	}
-	isPaused, requeue, err := paused.EnsurePausedCondition(ctx, r.Client, cluster, workspace)
+	isPaused, requeue, err := phase.EnsurePausedCondition(ctx, r.Client, cluster, workspace)
 	switch {
 	case err != nil || requeue:
 		return true, err // what was written wakes us
 	case isPaused:
-		return true, r.allowMove(ctx, workspace)
+		err := r.allowMove(ctx, workspace)
+		if err != nil {
+			// No condition: who is paused has none changed but that.
+			r.Reporter.Recorder.Eventf(workspace, nil, corev1.EventTypeWarning, ReasonMoveBlocked, "allowMove", "%s", err)
+		}
+		return true, err
 	}
 	return r.blockMove(ctx, workspace)
 }

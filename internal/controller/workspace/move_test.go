@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
@@ -58,8 +59,11 @@ func TestTheStateIsMarkedBeforeAMoveIsAllowed(t *testing.T) {
 		workspace.Annotations[clusterv1.PausedAnnotation] = ""
 	})
 	w.reconcile()
+	recorder := events.NewFakeRecorder(1)
+	w.reconciler.Reporter.Recorder = recorder
 	_, err := w.tryReconcile()
 	w.Expect(err).To(MatchError(ContainSubstring("end the pause for a moment")))
+	w.Expect(recorder.Events).To(Receive(HavePrefix("Warning MoveBlocked it cannot be moved before")))
 	w.Expect(w.blocked()).To(BeTrue())
 	for _, paused := range []bool{false, true} {
 		w.change(func(workspace *infrav1.WorkspaceTemplateApply) {
@@ -87,7 +91,7 @@ func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {
 	w.engine.observation = engine.Observation{State: engine.Gone}
 	w.reconcile()
 	w.Expect(w.engine.questions()).To(BeEmpty())
-	w.Expect(w.workspace().Finalizers).To(ConsistOf(Finalizer))
+	w.Expect(w.workspace().Finalizers).To(ConsistOf(infrav1.WorkspaceFinalizer))
 }
 
 // late is a cache that has not seen any Cluster.

@@ -90,7 +90,7 @@ func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
 	s.record(observation)
 	switch observation.State {
 	case engine.Gone:
-		controllerutil.RemoveFinalizer(s.workspace, Finalizer)
+		controllerutil.RemoveFinalizer(s.workspace, infrav1.WorkspaceFinalizer)
 		if s.retained() {
 			return phase.Note(ReasonRetained, "the infrastructure, if any is left, stays with its state: nobody looks after it any more")
 		}

@@ -14,9 +14,6 @@ import (
 	shared "github.com/captproject/capt/internal/workspace"
 )
 
-// Finalizer keeps a WorkspaceTemplateApply until its infrastructure is gone.
-const Finalizer = "infrastructure.cluster.x-k8s.io/workspacetemplateapply"
-
 // Reconciler reconciles WorkspaceTemplateApplies.
 type Reconciler struct {
 	Client client.Client
@@ -70,14 +67,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if r.WatchFilter.Skips(workspace) || shared.MovedAway(workspace) {
 		return ctrl.Result{}, nil
 	}
-	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, workspace, Finalizer); err != nil || added {
-		return ctrl.Result{}, err
-	}
-	if isPaused, err := r.isPaused(ctx, workspace); err != nil || isPaused {
+	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, workspace, infrav1.WorkspaceFinalizer); err != nil || added {
 		return ctrl.Result{}, err
 	}
 	writer, err := phase.NewWriter(r.Client, workspace)
 	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if isPaused, err := r.isPaused(ctx, workspace); err != nil || isPaused {
 		return ctrl.Result{}, err
 	}
 	result, err := phase.Run(ctx, r.Reporter, workspace, &scope{workspace: workspace}, r.phases(workspace))

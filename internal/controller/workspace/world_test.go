@@ -43,7 +43,7 @@ func newWorld(t *testing.T, change func(*infrav1.WorkspaceTemplateApply)) *world
 		change(workspace)
 	}
 	w.create(workspace)
-	for range 3 { // the finalizer, that it is not paused, and that it is not to be moved
+	for range 2 { // the finalizer, and that it is not to be moved
 		w.reconcile()
 	}
 	w.Expect(w.engine.questions()).To(BeEmpty())

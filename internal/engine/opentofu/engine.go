@@ -153,6 +153,7 @@ func (e *Engine) startRun(ctx context.Context, workspace *infrav1.WorkspaceTempl
 			RunTerms:     termsOf(workspace, last(changesOf(runs))),
 		},
 	}
+	run.Finalizers = []string{infrav1.RunFinalizer} // its controller would set it
 	metav1.SetMetaDataAnnotation(&run.ObjectMeta, workspaceAnnotation, string(workspace.UID))
 	err = e.Client.Create(ctx, run)
 	if client.IgnoreAlreadyExists(err) != nil {

@@ -47,6 +47,13 @@ func TestTheFirstApplyStartsARun(t *testing.T) {
 	w.Expect(stored.Data).To(Equal(map[string][]byte{inputs.SecretKey: []byte("A")}))
 }
 
+func TestARunIsMadeWithItsFinalizer(t *testing.T) {
+	w := newWorld(t)
+	w.engine.Client = env.Client
+	w.apply("A")
+	w.Expect(w.run("w-1").Finalizers).To(Equal([]string{infrav1.RunFinalizer}))
+}
+
 func TestThereIsOneActiveRun(t *testing.T) {
 	w := newWorld(t)
 	w.apply("A")

@@ -19,6 +19,7 @@ import (
 	"github.com/captproject/capt/internal/inputs"
 	"github.com/captproject/capt/internal/runner"
 	"github.com/captproject/capt/internal/tfstate"
+	"github.com/captproject/capt/test/envtest"
 )
 
 // world is an API server with the workspace `w` and an engine, and the test in
@@ -40,7 +41,7 @@ func newWorld(t *testing.T) *world {
 		Spec: infrav1.WorkspaceTemplateApplySpec{TemplateRef: infrav1.WorkspaceTemplateReference{Name: "t"}},
 	}
 	w.create(w.workspace)
-	w.engine = &Engine{Client: env.Client, Live: env.Client, Now: func() time.Time { return w.now }}
+	w.engine = &Engine{Client: envtest.WithoutFinalizers(env.Client), Live: env.Client, Now: func() time.Time { return w.now }}
 	return w
 }
 
