@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +22,7 @@ import (
 	"github.com/captproject/capt/dev/environment"
 	"github.com/captproject/capt/hack/tools/toolbox"
 	"github.com/captproject/capt/internal/tfstate"
+	"github.com/captproject/capt/internal/workspace"
 )
 
 // slowPart is a part of a module that is made anew with each turn, and goes on
@@ -38,6 +41,49 @@ resource "terraform_data" "slow" {
   }
 }
 `
+
+// poolModule tells of Nodes that somebody else makes.
+const poolModule = `
+variable "namespace" {
+  type = string
+}
+
+variable "replicas" {
+  type = number
+}
+
+resource "terraform_data" "this" {
+  input = [for i in range(var.replicas) : "cheap://${var.namespace}/${i}"]
+}
+
+output "provider_id_list" {
+  value = terraform_data.this.output
+}
+
+output "replicas" {
+  value = var.replicas
+}
+`
+
+// cheapPool makes a machine pool with its Nodes, and waits for it.
+func (s *sandbox) cheapPool() *clusterv1.MachinePool {
+	s.Helper()
+	const replicas = 2
+	for i := range replicas {
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", s.ns, i)}}
+		node.Spec.ProviderID = fmt.Sprintf("cheap://%s/%d", s.ns, i)
+		node.Status.NodeInfo.KubeletVersion = "v1.36.3"
+		node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}
+		s.Cleanup(func() {
+			s.Expect(client.IgnoreNotFound(env.Client.Delete(context.Background(), node))).To(Succeed())
+		})
+		s.Expect(env.Client.Create(s.ctx, node)).To(Succeed())
+	}
+	pool, infra := machinePool("workers", replicas)
+	s.create(template("nodes", poolModule), infra, pool)
+	s.awaitRunning(pool, replicas, "v1.36.3")
+	return pool
+}
 
 // install does to the CRDs what clusterctl init does: clusterctl moves only what it
 // has installed.
@@ -117,6 +163,8 @@ func TestAClusterIsMovedWhileARunIsActive(t *testing.T) {
 		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterControlPlaneInitializedCondition, metav1.ConditionTrue, ""))
 	})
 
+	pool := s.cheapPool()
+
 	s.change(p.plane, func() { p.plane.Spec.Variables["turn"] = "2" })
 	s.eventually(func(Gomega) { s.WithT.Expect(s.made()).To(Equal(2)) })
 	ended := s.move(target)
@@ -129,7 +177,7 @@ func TestAClusterIsMovedWhileARunIsActive(t *testing.T) {
 	s.WithT.Eventually(ended, patience).Should(Receive(BeNil()))
 
 	there := s.in(t)
-	there.expectArrived(target, p)
+	there.expectArrived(target, p, pool)
 	s.expectNothingOf(p, standalone)
 	there.expectDestroyed(target, p)
 }
@@ -150,7 +198,7 @@ func (s *sandbox) standalone() *infrav1.WorkspaceTemplateApply {
 
 // expectArrived asserts that all is at the target as it was, and that nothing was
 // run there.
-func (s *sandbox) expectArrived(target *environment.Environment, p *parts) {
+func (s *sandbox) expectArrived(target *environment.Environment, p *parts, pool *clusterv1.MachinePool) {
 	s.Helper()
 	get := func(g Gomega, name string, into client.Object) {
 		g.ExpectWithOffset(1, target.Client.Get(s.ctx, client.ObjectKey{Namespace: s.ns, Name: name}, into)).To(Succeed(), name)
@@ -160,21 +208,31 @@ func (s *sandbox) expectArrived(target *environment.Environment, p *parts) {
 		g.Expect(p.plane).To(hasCondition(controlplanev1.AvailableCondition, metav1.ConditionTrue, ""))
 		get(g, clusterName, p.cluster)
 		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterAvailableCondition, metav1.ConditionTrue, ""))
+		get(g, pool.Name, pool)
+		g.Expect(pool.Status.Phase).To(Equal(string(clusterv1.MachinePoolPhaseRunning)))
+		g.Expect(pool.Status.NodeRefs).To(HaveLen(2))
+		infra := &infrav1.CAPTMachinePool{}
+		get(g, pool.Name, infra)
+		g.Expect(infra).To(hasCondition(infrav1.ReadyCondition, metav1.ConditionTrue, ""))
+		for _, name := range []string{p.workspaceName(), workspace.OfMachinePool(pool.Name)} {
+			apply := &infrav1.WorkspaceTemplateApply{}
+			get(g, name, apply)
+			g.Expect(apply).To(hasCondition(infrav1.ReadyCondition, metav1.ConditionTrue, ""))
+		}
 	})
-	apply := &infrav1.WorkspaceTemplateApply{}
-	get(s.WithT, p.workspaceName(), apply)
-	s.Expect(apply).To(hasCondition(infrav1.ReadyCondition, metav1.ConditionTrue, ""))
 	runs := &infrav1.WorkspaceRunList{}
 	s.Expect(target.Client.List(s.ctx, runs, client.InNamespace(s.ns))).To(Succeed())
-	s.Expect(runs.Items).To(HaveLen(2), "the first reconcile runs nothing")
+	s.Expect(runs.Items).To(HaveLen(3), "the first reconcile runs nothing")
 	for _, run := range runs.Items {
 		s.Expect(run.Status.Phase).To(Equal(infrav1.RunSucceeded), run.Name)
 		s.Expect(run.Status.Plan).NotTo(BeZero(), run.Name)
 	}
 	s.Expect(s.made()).To(Equal(3), "two turns, and the standalone one")
-	state := &corev1.Secret{}
-	get(s.WithT, tfstate.SecretName(tfstate.Suffix(s.ns, p.workspaceName())), state)
-	s.Expect(state.Finalizers).To(ContainElement(tfstate.Finalizer))
+	for _, name := range []string{p.workspaceName(), workspace.OfMachinePool(pool.Name)} {
+		state := &corev1.Secret{}
+		get(s.WithT, tfstate.SecretName(tfstate.Suffix(s.ns, name)), state)
+		s.Expect(state.Finalizers).To(ContainElement(tfstate.Finalizer))
+	}
 	published := &corev1.Secret{}
 	get(s.WithT, clusterName+"-kubeconfig", published)
 	s.Expect(metav1.IsControlledBy(published, p.plane)).To(BeTrue())
@@ -185,20 +243,22 @@ func (s *sandbox) expectNothingOf(p *parts, standalone *infrav1.WorkspaceTemplat
 	s.Helper()
 	for _, list := range []client.ObjectList{
 		&clusterv1.ClusterList{}, &infrav1.CAPTClusterList{}, &controlplanev1.CAPTControlPlaneList{},
+		&clusterv1.MachinePoolList{}, &infrav1.CAPTMachinePoolList{},
 	} {
 		s.list(list)
 		s.Expect(list).To(HaveField("Items", BeEmpty()))
 	}
 	s.Expect(s.runNames()).To(Equal([]string{standalone.Name + "-1"}))
-	// What stays behind: a lock, and what the run has made that the move waited for.
-	suffix := tfstate.Suffix(s.ns, p.workspaceName())
+	// What stays behind: the locks, and what the run has made that the move waited for.
+	suffix, poolSuffix := tfstate.Suffix(s.ns, p.workspaceName()), tfstate.Suffix(s.ns, workspace.OfMachinePool("workers"))
 	s.Expect(env.Client.Delete(s.ctx, tfstate.NewLease(s.ns, suffix, nil))).To(Succeed())
+	s.Expect(env.Client.Delete(s.ctx, tfstate.NewLease(s.ns, poolSuffix, nil))).To(Succeed())
 	version := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: tfstate.VersionName(suffix, 1)}}
 	s.Expect(env.Client.Delete(s.ctx, version)).To(Succeed())
 	secrets := &corev1.SecretList{}
 	s.list(secrets)
 	for _, secret := range secrets.Items {
-		s.Expect(secret.Name).NotTo(ContainSubstring(p.workspaceName()))
+		s.Expect(secret.Name).NotTo(Or(ContainSubstring(p.workspaceName()), ContainSubstring("workers"), ContainSubstring(poolSuffix)))
 	}
 	s.secret(tfstate.SecretName(tfstate.Suffix(s.ns, standalone.Name)))
 	s.Expect(filepath.Join(s.dir, "destroyed")).NotTo(BeAnExistingFile())
