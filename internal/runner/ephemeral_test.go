@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,27 @@ func TestATwinDoesNotTakeTheLock(t *testing.T) {
 
 	w.Ephemeral = false
 	w.Expect(w.run(t.Context(), "w-1", infrav1.OperationApply).Phase).To(Equal(infrav1.RunSucceeded), "a process that is started again goes on")
+}
+
+// OpenTofu is told what the runner was told, in a pod, or else what its limit leaves.
+func TestOpenTofuKnowsHowMuchMemoryItMayHave(t *testing.T) {
+	module := func(file string) string {
+		return `resource "terraform_data" "a" {
+  provisioner "local-exec" { command = "echo $GOMEMLIMIT > ` + file + `" }
+}`
+	}
+	before := debug.SetMemoryLimit(3 << 30)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	for name, want := range map[string]string{"in a pod": "3221225472", "beside the manager": "3650722120"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorkspace(t)
+			w.Ephemeral = name == "in a pod"
+			file := filepath.Join(t.TempDir(), "limit")
+			result := w.apply(inline(module(file)))
+			w.Expect(result.Phase).To(Equal(infrav1.RunSucceeded), result.Message)
+			w.Expect(os.ReadFile(file)).To(Equal([]byte(want + "\n")))
+		})
+	}
 }
 
 // late is a client whose rights come a moment later.

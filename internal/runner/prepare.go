@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -129,6 +130,15 @@ func (r *run) serveState(ctx context.Context) error {
 	return r.newCLI()
 }
 
+// softMemoryLimit is what OpenTofu is to do with, if it can: in a pod, which has a limit
+// of its own, what the runner itself was told.
+func (r *run) softMemoryLimit() int64 {
+	if r.Ephemeral {
+		return debug.SetMemoryLimit(-1)
+	}
+	return tofu.SoftMemoryLimit(maxMemory)
+}
+
 // newCLI writes OpenTofu's CLI configuration and sets up its environment.
 func (r *run) newCLI() error {
 	if r.Plugins != "" {
@@ -141,11 +151,7 @@ func (r *run) newCLI() error {
 	}
 	// Providers put their sockets there: a path in the run's directory could be
 	// too long for one.
-	env := []string{"TMPDIR=" + os.TempDir()}
-	if !r.Ephemeral {
-		// Go would let it grow to twice of what is in use, and the limit end it.
-		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", maxMemory/100*85))
-	}
+	env := []string{"TMPDIR=" + os.TempDir(), fmt.Sprintf("GOMEMLIMIT=%d", r.softMemoryLimit())}
 	for _, v := range r.inputs.Env {
 		if tofu.Reserved(v.Name) {
 			return fail(ReasonInputsInvalid, fmt.Sprintf("the environment variable %s is set by the run itself: remove it from the template", v.Name))

@@ -25,6 +25,11 @@ func Environment(home, cliConfig string, more ...string) []string {
 	)
 }
 
+// SoftMemoryLimit is what a Go program is to be told, as GOMEMLIMIT, if it may have so
+// many bytes at most: left alone it lets its heap grow to twice of what is in use, and is
+// ended by the limit. The rest is for what Go does not count.
+func SoftMemoryLimit(most int64) int64 { return most / 100 * 85 }
+
 // reserved are the variables through which OpenTofu could be made to leave the
 // rails that a run lays for it: its state, its arguments, its directories, its
 // log (which shows secrets).

@@ -86,6 +86,7 @@ func TestATemplateChoosesImageAndPlace(t *testing.T) {
 	w.Expect(container.Image).To(Equal("mine:1"))
 	w.Expect(container.VolumeMounts).To(ContainElement(corev1.VolumeMount{Name: "mirror", MountPath: "/mirror", SubPath: "a", ReadOnly: true}))
 	w.Expect(container.Resources.Limits.Memory().String()).To(Equal("4Gi"))
+	w.Expect(container.Env).To(ContainElement(corev1.EnvVar{Name: "GOMEMLIMIT", Value: "3650722120"}), "85 %")
 	w.Expect(container.Resources.Requests.StorageEphemeral().String()).To(Equal("500Mi"))
 }
 

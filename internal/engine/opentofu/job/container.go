@@ -3,6 +3,7 @@ package job
 import (
 	"cmp"
 	"path/filepath"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -10,6 +11,7 @@ import (
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine/opentofu"
+	"github.com/captproject/capt/internal/tofu"
 )
 
 // userID is who runs OpenTofu, user and group: anybody but root.
@@ -28,13 +30,18 @@ const tokenSeconds = 3607
 // container is the one container of a run.
 func (e *Executor) container(arguments []string, spec infrav1.RunnerSpec) corev1.Container {
 	more := spec.PodTemplate.Spec
+	resources := resources(more.Resources)
 	container := corev1.Container{
 		Name:                     containerName,
 		Image:                    cmp.Or(spec.Image, e.Image),
 		ImagePullPolicy:          corev1.PullIfNotPresent,
 		Command:                  []string{runnerProgram},
 		Args:                     arguments,
-		Env:                      []corev1.EnvVar{{Name: "HOME", Value: workPath}, {Name: "TMPDIR", Value: tmpPath}},
+		Env: []corev1.EnvVar{
+			{Name: "HOME", Value: workPath}, {Name: "TMPDIR", Value: tmpPath},
+			// The runner hands it on to OpenTofu.
+			{Name: "GOMEMLIMIT", Value: strconv.FormatInt(tofu.SoftMemoryLimit(resources.Limits.Memory().Value()), 10)},
+		},
 		WorkingDir:               workPath,
 		TerminationMessagePath:   corev1.TerminationMessagePathDefault,
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
@@ -43,7 +50,7 @@ func (e *Executor) container(arguments []string, spec infrav1.RunnerSpec) corev1
 			{Name: tmpVolume, MountPath: tmpPath},
 			{Name: tokenVolume, MountPath: tokenPath, ReadOnly: true},
 		},
-		Resources: resources(more.Resources),
+		Resources: resources,
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: ptr.To(false),
 			ReadOnlyRootFilesystem:   ptr.To(true),
