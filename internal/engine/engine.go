@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,7 +42,7 @@ type Engine interface {
 	// PrepareMove tells whether the workspace can be moved to another management
 	// cluster: nothing is under way, and all that is kept for it is in the API
 	// server. What its objects are to take along is in them then. It is asked only
-	// while nothing can be begun.
+	// while nothing can be begun. A *MoveBlockedError says what a person has to do first.
 	PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, error)
 
 	// MarkForMove sees to it that what is kept of the workspace's state goes along
@@ -151,4 +152,15 @@ type Failure struct {
 	// RetryAfter is how long until the next try; 0 means that only a change of
 	// the inputs helps.
 	RetryAfter time.Duration
+}
+
+// MoveBlockedError says why a workspace cannot be moved although nothing is under way,
+// and what to do.
+type MoveBlockedError struct{ Message string }
+
+func (e *MoveBlockedError) Error() string { return e.Message }
+
+// MoveBlocked is a *MoveBlockedError with such a message.
+func MoveBlocked(format string, args ...any) error {
+	return &MoveBlockedError{Message: fmt.Sprintf(format, args...)}
 }

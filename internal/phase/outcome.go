@@ -15,6 +15,8 @@ type Outcome struct {
 	after   time.Duration
 	err     error
 	proceed bool
+	// progress says that a change of the message alone is no event.
+	progress bool
 	// status of the condition; "" is the one that goes with the kind.
 	status metav1.ConditionStatus
 }
@@ -96,6 +98,13 @@ func (o Outcome) As(status metav1.ConditionStatus) Outcome {
 // nothing.
 func (o Outcome) Within(d time.Duration) Outcome {
 	o.after = earliest(o.after, d)
+	return o
+}
+
+// InProgress says that the message tells how something goes on that was told of in an
+// event when it began: for whoever looks, and no event by itself.
+func (o Outcome) InProgress() Outcome {
+	o.progress = true
 	return o
 }
 

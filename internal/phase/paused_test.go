@@ -7,17 +7,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/util/conditions"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/captproject/capt/internal/phase"
 )
 
 func TestThatANewObjectIsNotPausedIsWrittenWithAllElse(t *testing.T) {
 	w := newWritten(t)
+	writer := w.writer()
 	isPaused, requeue, err := phase.EnsurePausedCondition(t.Context(), idle{}, nil, w.run)
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Expect(isPaused).To(BeFalse())
 	w.Expect(requeue).To(BeFalse())
-	w.Expect(conditions.IsFalse(w.run, clusterv1.PausedCondition)).To(BeTrue())
+	_, err = phase.Finish(t.Context(), reporter(nil), writer, w.run, ctrl.Result{}, nil)
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(conditions.IsFalse(w.stored(), clusterv1.PausedCondition)).To(BeTrue())
 }
 
 func TestThatAnObjectIsPausedIsWrittenAtOnce(t *testing.T) {

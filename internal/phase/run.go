@@ -91,10 +91,8 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 			errs = append(errs, fmt.Errorf("%s: %w", p.Name, outcome.err))
 		}
 		if outcome.kind != done && !open[p.Condition] {
-			// What is waited for in the second place comes of what was told in the first.
-			silent := outcome.kind == waiting && len(open) > 0
 			open[p.Condition] = true
-			reporter.report(obj, p.Name, p.Condition, outcome, silent)
+			reporter.report(obj, p.Name, p.Condition, outcome)
 		}
 		if _, noted := notes[p.Condition]; outcome.kind == done && outcome.reason != "" && !noted {
 			notes[p.Condition] = outcome
@@ -107,16 +105,15 @@ func Run[S any](ctx context.Context, reporter Reporter, obj Object, scope S, pha
 			if note, noted := notes[p.Condition]; noted {
 				outcome = note
 			}
-			reporter.report(obj, p.Name, p.Condition, outcome, false)
+			reporter.report(obj, p.Name, p.Condition, outcome)
 		}
 	}
 	reporter.conflicts.forget(obj)
 	return result, errors.Join(errs...)
 }
 
-// report sets the condition and, if that is news, emits an event unless it is to be
-// silent.
-func (r Reporter) report(obj Object, action, conditionType string, outcome Outcome, silent bool) {
+// report sets the condition and, if that is news, emits an event.
+func (r Reporter) report(obj Object, action, conditionType string, outcome Outcome) {
 	if outcome.kind == undecided {
 		unknown(obj, conditionType, outcome.reason, outcome.message)
 		return
@@ -137,40 +134,51 @@ func (r Reporter) report(obj Object, action, conditionType string, outcome Outco
 	if outcome.status != "" {
 		condition.Status = outcome.status
 	}
-	state := stateOf(condition, outcome.kind)
+	state := outcome.told(condition)
 	before := conditions.Get(obj, conditionType)
-	known := before != nil && stateOf(*before, outcome.kind) == state
+	known := before != nil && outcome.told(*before) == state
 	conditions.Set(obj, condition)
-	if !r.news(obj, conditionType, state) || known || silent {
+	if !r.news(obj, conditionType, state) || known {
 		return
 	}
 	eventType := corev1.EventTypeNormal
 	if outcome.kind == failed || outcome.kind == blocked {
 		eventType = corev1.EventTypeWarning
 	}
-	r.Recorder.Eventf(obj, nil, eventType, condition.Reason, action, "%s", note(condition))
+	text := condition.Message
+	if text == "" {
+		text = condition.Type + " is true"
+	}
+	r.Recorder.Eventf(obj, nil, eventType, condition.Reason, action, "%s", note(text))
+}
+
+// Warn emits an event, unless it is what was last told of that about the object: about
+// what no condition tells, because there is none or because the object goes.
+func (r Reporter) Warn(about client.Object, action, reason, message string) {
+	if r.news(about, action, state{reason, message}) {
+		r.Recorder.Eventf(about, nil, corev1.EventTypeWarning, reason, action, "%s", note(message))
+	}
 }
 
 // state is what of a condition is told in an event when it changes: status, reason and
 // message.
 type state [3]string
 
-// stateOf is the state of a condition. While something is waited for, its message tells
-// how that goes on, for whoever looks: none of it is an event.
-func stateOf(condition metav1.Condition, of kind) state {
-	if of == waiting {
+// told is the state of a condition that an event tells of.
+func (o Outcome) told(condition metav1.Condition) state {
+	if o.progress {
 		return state{string(condition.Status), condition.Reason}
 	}
 	return state{string(condition.Status), condition.Reason, condition.Message}
 }
 
-// news tells whether the state of a condition is another than was last told, and
-// remembers it.
-func (r Reporter) news(obj Object, conditionType string, now state) bool {
+// news tells whether the state of a condition, or of what Warn tells, is another than was
+// last told, and remembers it.
+func (r Reporter) news(obj client.Object, of string, now state) bool {
 	if r.told == nil {
 		return true
 	}
-	key := string(obj.GetUID()) + "/" + conditionType
+	key := string(obj.GetUID()) + "/" + of
 	if last, ok := r.told.Get(key); ok && last == now {
 		return false
 	}
@@ -181,11 +189,7 @@ func (r Reporter) news(obj Object, conditionType string, now state) bool {
 // maxNote is the length that the API server accepts as the note of an event.
 const maxNote = 1024
 
-func note(condition metav1.Condition) string {
-	text := condition.Message
-	if text == "" {
-		text = condition.Type + " is true"
-	}
+func note(text string) string {
 	if len(text) > maxNote {
 		text = text[:maxNote-3] + "..."
 	}

@@ -177,7 +177,7 @@ func TestRunEmitsAnEventForEachTransitionOnly(t *testing.T) {
 	recorder := events.NewFakeRecorder(10)
 	obj := &infrav1.WorkspaceTemplateApply{}
 	for _, outcome := range []phase.Outcome{
-		phase.Wait("NotYet", "later", 0), phase.Wait("NotYet", "a little later", 0),
+		phase.Wait("NotYet", "later", 0), phase.Wait("NotYet", "later", 0),
 		phase.Block("Bad", errBroken), phase.Block("Bad", errBroken),
 		phase.Done(), phase.Done(),
 	} {
@@ -188,17 +188,34 @@ func TestRunEmitsAnEventForEachTransitionOnly(t *testing.T) {
 	g.Expect(all(recorder)).To(Equal([]string{"Normal NotYet later", "Warning Bad the disk is on fire", "Normal A A is true"}))
 }
 
-func TestRunTellsInAnEventWhatIsWaitedForFirst(t *testing.T) {
+func TestHowSomethingGoesOnIsNoEvent(t *testing.T) {
 	g := NewWithT(t)
 	recorder := events.NewFakeRecorder(10)
-	var ran []string
-	_, err := phase.Run(t.Context(), reporter(recorder), &infrav1.WorkspaceTemplateApply{}, &[]string{}, []phase.Phase[*[]string]{
-		step(&ran, "a", "A", phase.Wait("NotYet", "later", 0).Proceed()),
-		step(&ran, "b", "B", phase.Wait("NoA", "A first", 0).Proceed()),
-		step(&ran, "c", "C", phase.Block("Bad", errBroken)),
-	})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(all(recorder)).To(Equal([]string{"Normal NotYet later", "Warning Bad the disk is on fire"}))
+	told := phase.NewReporter("test", recorder)
+	obj := &infrav1.WorkspaceTemplateApply{}
+	for _, outcome := range []phase.Outcome{
+		phase.Wait("Queued", "among the first 5", 0).InProgress(), phase.Wait("Queued", "first", 0).InProgress(),
+		phase.Wait("Pending", "there is no pod", 0), phase.Wait("Pending", "there is no image", 0),
+	} {
+		var ran []string
+		_, err := phase.Run(t.Context(), told, obj, &[]string{}, []phase.Phase[*[]string]{step(&ran, "a", "A", outcome)})
+		g.Expect(err).NotTo(HaveOccurred())
+	}
+	g.Expect(conditions.GetMessage(obj, "A")).To(Equal("there is no image"))
+	g.Expect(all(recorder)).To(Equal([]string{
+		"Normal Queued among the first 5", "Normal Pending there is no pod", "Normal Pending there is no image",
+	}))
+}
+
+func TestAWarningIsGivenOnce(t *testing.T) {
+	g := NewWithT(t)
+	recorder := events.NewFakeRecorder(10)
+	told := phase.NewReporter("test", recorder)
+	obj := &infrav1.WorkspaceTemplateApply{}
+	for _, message := range []string{"a", "a", "b"} {
+		told.Warn(obj, "move", "Blocked", message)
+	}
+	g.Expect(all(recorder)).To(Equal([]string{"Warning Blocked a", "Warning Blocked b"}))
 }
 
 func TestRunTellsAnObjectFromAStaleCacheNothingTwice(t *testing.T) {

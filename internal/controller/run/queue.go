@@ -67,7 +67,7 @@ func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 		return phase.Done()
 	}
 	s.run.Status.Phase = infrav1.RunPending
-	return phase.Wait(opentofu.ReasonQueued, queued(position), 0)
+	return phase.Wait(opentofu.ReasonQueued, queued(position), 0).InProgress()
 }
 
 // place is the position of a run in the queue; 0 means that it begins now, and

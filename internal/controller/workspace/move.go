@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -35,9 +34,9 @@ func (r *Reconciler) isPaused(ctx context.Context, workspace *infrav1.WorkspaceT
 		return true, err // what was written wakes us
 	case isPaused:
 		err := r.allowMove(ctx, workspace)
-		if err != nil {
+		if blocked := (&engine.MoveBlockedError{}); errors.As(err, &blocked) {
 			// No condition: who is paused has none changed but that.
-			r.Reporter.Recorder.Eventf(workspace, nil, corev1.EventTypeWarning, ReasonMoveBlocked, "allowMove", "%s", err)
+			r.Reporter.Warn(workspace, "allowMove", ReasonMoveBlocked, blocked.Message)
 		}
 		return true, err
 	}
@@ -71,19 +70,31 @@ func (r *Reconciler) cluster(ctx context.Context, workspace *infrav1.WorkspaceTe
 // the annotation has as its value for which of the two. It tells whether there was
 // anything to be done; the write wakes us.
 func (r *Reconciler) blockMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) (bool, error) {
-	along := strconv.FormatBool(engine.GoesAlong(workspace))
-	if workspace.Annotations[clusterctlv1.BlockMoveAnnotation] == along || !workspace.DeletionTimestamp.IsZero() {
+	if workspace.Annotations[clusterctlv1.BlockMoveAnnotation] == along(workspace) || !workspace.DeletionTimestamp.IsZero() {
 		return false, nil
 	}
-	if err := r.Engine.MarkForMove(ctx, workspace); err != nil {
+	before := workspace.DeepCopy()
+	if err := r.markForMove(ctx, workspace); err != nil {
 		return false, err
 	}
-	before := workspace.DeepCopy()
-	metav1.SetMetaDataAnnotation(&workspace.ObjectMeta, clusterctlv1.BlockMoveAnnotation, along)
 	if err := r.Client.Patch(ctx, workspace, client.MergeFrom(before)); err != nil {
 		return false, fmt.Errorf("blocking clusterctl move: %w", err)
 	}
 	return true, nil
+}
+
+// markForMove marks what is kept of the state, and then the workspace in memory.
+func (r *Reconciler) markForMove(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	if err := r.Engine.MarkForMove(ctx, workspace); err != nil {
+		return err
+	}
+	metav1.SetMetaDataAnnotation(&workspace.ObjectMeta, clusterctlv1.BlockMoveAnnotation, along(workspace))
+	return nil
+}
+
+// along is the value of the annotation.
+func along(workspace *infrav1.WorkspaceTemplateApply) string {
+	return strconv.FormatBool(engine.GoesAlong(workspace))
 }
 
 // allowMove lets clusterctl move a workspace that is paused, once nothing is under
@@ -93,8 +104,8 @@ func (r *Reconciler) allowMove(ctx context.Context, workspace *infrav1.Workspace
 	if !blocked {
 		return nil
 	}
-	if marked != strconv.FormatBool(engine.GoesAlong(workspace)) {
-		return errors.New("it cannot be moved before its state is marked for that: end the pause for a moment")
+	if marked != along(workspace) {
+		return engine.MoveBlocked("it cannot be moved before its state is marked for that: end the pause for a moment")
 	}
 	ready, err := r.Engine.PrepareMove(ctx, workspace)
 	if err != nil || !ready {

@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
@@ -25,9 +26,9 @@ const (
 	ReasonRefreshing = "Refreshing"
 	// ReasonDestroying: a run is destroying the infrastructure. Its end wakes us.
 	ReasonDestroying = "Destroying"
-	// ReasonRetained: the condition is true, and the object goes without its
-	// infrastructure, as spec.retainWorkspaceOnDelete or the template's
-	// deletionPolicy says. Only the event outlives it.
+	// ReasonRetained is the reason of an event, on the object, its owner and the Cluster:
+	// the object goes without its infrastructure, as spec.retainWorkspaceOnDelete or the
+	// template's deletionPolicy says.
 	ReasonRetained = "InfrastructureRetained"
 	// ReasonWaitingForDependents: other applies depend on this one, and are to be
 	// destroyed before it. Their end wakes us.
@@ -77,7 +78,7 @@ func (r *Reconciler) run(ctx context.Context, s *scope) phase.Outcome {
 	if observation.Refreshing {
 		return phase.Note(ReasonRefreshing, underWay(observation))
 	}
-	return phase.Wait(ReasonApplying, underWay(observation), 0).Proceed()
+	return phase.Wait(ReasonApplying, underWay(observation), 0).InProgress().Proceed()
 }
 
 // destroy asks for the infrastructure to be gone, unless it is to be kept, and
@@ -92,7 +93,7 @@ func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
 	case engine.Gone:
 		controllerutil.RemoveFinalizer(s.workspace, infrav1.WorkspaceFinalizer)
 		if s.retained() {
-			return phase.Note(ReasonRetained, "the infrastructure, if any is left, stays with its state: nobody looks after it any more")
+			r.tellOfRetained(ctx, s.workspace)
 		}
 		return phase.Done()
 	case engine.Failed:
@@ -109,7 +110,26 @@ func (r *Reconciler) destroy(ctx context.Context, s *scope) phase.Outcome {
 	case observation.NotBegun == "":
 		message += "; it had begun before the infrastructure was to be retained, and is not cut short"
 	}
-	return phase.Wait(ReasonDestroying, message, 0)
+	return phase.Wait(ReasonDestroying, message, 0).InProgress()
+}
+
+// tellOfRetained tells everybody who may look that infrastructure is left behind: of an
+// object that is gone hardly anybody reads the events.
+func (r *Reconciler) tellOfRetained(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) {
+	about := []client.Object{workspace}
+	if owner := metav1.GetControllerOf(workspace); owner != nil {
+		about = append(about, &metav1.PartialObjectMetadata{
+			TypeMeta:   metav1.TypeMeta{APIVersion: owner.APIVersion, Kind: owner.Kind},
+			ObjectMeta: metav1.ObjectMeta{Namespace: workspace.Namespace, Name: owner.Name, UID: owner.UID},
+		})
+	}
+	if cluster, err := r.cluster(ctx, workspace); err == nil && cluster != nil {
+		about = append(about, cluster)
+	}
+	for _, object := range about {
+		r.Reporter.Warn(object, "destroy", ReasonRetained, fmt.Sprintf(
+			"the infrastructure of WorkspaceTemplateApply %s, if any is left, stays with its state: nobody looks after it any more", workspace.Name))
+	}
 }
 
 func (r *Reconciler) remove(ctx context.Context, s *scope) (engine.Observation, error) {

@@ -3,10 +3,11 @@ package workspace
 import (
 	"context"
 	"errors"
+	"fmt"
 
-	"sigs.k8s.io/cluster-api/util/finalizers"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine"
@@ -67,8 +68,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if r.WatchFilter.Skips(workspace) || shared.MovedAway(workspace) {
 		return ctrl.Result{}, nil
 	}
-	if added, err := finalizers.EnsureFinalizer(ctx, r.Client, workspace, infrav1.WorkspaceFinalizer); err != nil || added {
-		return ctrl.Result{}, err
+	if workspace.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(workspace, infrav1.WorkspaceFinalizer) {
+		return ctrl.Result{}, r.takeOn(ctx, workspace)
 	}
 	writer, err := phase.NewWriter(r.Client, workspace)
 	if err != nil {
@@ -80,6 +81,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	result, err := phase.Run(ctx, r.Reporter, workspace, &scope{workspace: workspace}, r.phases(workspace))
 	workspace.Status.ObservedGeneration = workspace.Generation
 	return phase.Finish(ctx, r.Reporter, writer, workspace, result, errors.Join(err, phase.Summarize(workspace, summary)))
+}
+
+// takeOn sets the finalizer, and keeps clusterctl from moving the workspace, in one
+// write, which wakes us.
+func (r *Reconciler) takeOn(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply) error {
+	before := workspace.DeepCopy()
+	controllerutil.AddFinalizer(workspace, infrav1.WorkspaceFinalizer)
+	if err := r.markForMove(ctx, workspace); err != nil {
+		return err
+	}
+	if err := r.Client.Patch(ctx, workspace, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("taking on WorkspaceTemplateApply %s: %w", workspace.Name, err)
+	}
+	return nil
 }
 
 func (r *Reconciler) phases(workspace *infrav1.WorkspaceTemplateApply) []phase.Phase[*scope] {

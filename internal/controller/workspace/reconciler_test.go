@@ -318,7 +318,7 @@ func TestAPersonLetsGoOfWhatCannotBeDestroyed(t *testing.T) {
 	for event := range recorder.Events {
 		told = append(told, event)
 	}
-	w.Expect(told).To(ContainElement(HavePrefix("Normal InfrastructureRetained the infrastructure, if any is left, stays")), "an event outlives the object")
+	w.Expect(told).To(ContainElement(HavePrefix("Warning InfrastructureRetained the infrastructure of WorkspaceTemplateApply w, if any is left, stays")), "an event outlives the object")
 }
 
 func TestWhatAnotherInstanceWatchesIsLeftAlone(t *testing.T) {

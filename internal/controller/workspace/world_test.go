@@ -43,9 +43,7 @@ func newWorld(t *testing.T, change func(*infrav1.WorkspaceTemplateApply)) *world
 		change(workspace)
 	}
 	w.create(workspace)
-	for range 2 { // the finalizer, and that it is not to be moved
-		w.reconcile()
-	}
+	w.reconcile() // the finalizer, and that it is not to be moved
 	w.Expect(w.engine.questions()).To(BeEmpty())
 	return w
 }

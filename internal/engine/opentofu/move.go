@@ -55,8 +55,8 @@ func (e *Engine) PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTe
 	if active, err := e.underWay(ctx, runs); active != nil || err != nil {
 		return false, err // its end wakes the workspace
 	}
-	if stateMayBeOnDisk(changesOf(runs)) != nil {
-		return false, nil // who saves that state deletes the run
+	if unsaved := stateMayBeOnDisk(changesOf(runs)); unsaved != nil {
+		return false, engine.MoveBlocked("it cannot be moved while the state of run %s is on its disk only: save it, remove its lock, and delete the run", unsaved.Name)
 	}
 	if err := e.seen(ctx, workspace); err != nil {
 		return false, err
@@ -67,7 +67,7 @@ func (e *Engine) PrepareMove(ctx context.Context, workspace *infrav1.WorkspaceTe
 	case err != nil:
 		return false, err
 	case holder != "":
-		return false, fmt.Errorf("it cannot be moved while its state is locked by %s: release Lease %s", holder,
+		return false, engine.MoveBlocked("it cannot be moved while its state is locked by %s: release Lease %s", holder,
 			tfstate.LeaseName(tfstate.Suffix(workspace.Namespace, workspace.Name)))
 	}
 	return true, e.recordStatuses(ctx, runs)
@@ -111,10 +111,10 @@ func (e *Engine) seen(ctx context.Context, workspace *infrav1.WorkspaceTemplateA
 		case err != nil:
 			return err
 		case secret == nil:
-			return fmt.Errorf("the state's Secret %s is missing", name)
+			return engine.MoveBlocked("it cannot be moved: the state's Secret %s is missing", name)
 		}
 		if since != nil && !secret.CreationTimestamp.Before(since) {
-			return fmt.Errorf("the state's Secret %s was made after the pause, so that clusterctl may not know of it: end the pause, and move again", name)
+			return engine.MoveBlocked("it cannot be moved: the state's Secret %s was made after the pause, so that clusterctl may not know of it: end the pause, and move again", name)
 		}
 	}
 	return nil

@@ -40,7 +40,8 @@ func TestAWorkspaceIsMovableWhenNothingIsUnderWay(t *testing.T) {
 	w.lock("")
 	w.apply("B")
 	w.fail("w-2", config, runner.ReasonStateNotSaved)
-	w.Expect(w.movable()).To(BeFalse(), "a state is on a disk only")
+	_, err = w.engine.PrepareMove(t.Context(), w.workspace)
+	w.Expect(err).To(MatchError(ContainSubstring("run w-2 is on its disk only")))
 }
 
 func TestARunTakesItsStatusAlong(t *testing.T) {

@@ -99,6 +99,9 @@ func (e *Engine) storeInputs(ctx context.Context, workspace *infrav1.WorkspaceTe
 // prune deletes the oldest changes that have ended, all checks but the last, and the
 // inputs that neither a change that stays nor any of the digests needs.
 func (e *Engine) prune(ctx context.Context, workspace *infrav1.WorkspaceTemplateApply, runs []infrav1.WorkspaceRun, digests ...string) error {
+	if len(runs) == 0 {
+		return nil // what a start that failed has left goes with the next
+	}
 	if err := e.keepLast(ctx, keptChecks, infrav1.OperationPlan, runs); err != nil {
 		return err
 	}

@@ -37,11 +37,7 @@ func (e *Executor) container(arguments []string, spec infrav1.RunnerSpec) corev1
 		ImagePullPolicy:          corev1.PullIfNotPresent,
 		Command:                  []string{runnerProgram},
 		Args:                     arguments,
-		Env: []corev1.EnvVar{
-			{Name: "HOME", Value: workPath}, {Name: "TMPDIR", Value: tmpPath},
-			// The runner hands it on to OpenTofu.
-			{Name: "GOMEMLIMIT", Value: strconv.FormatInt(tofu.SoftMemoryLimit(resources.Limits.Memory().Value()), 10)},
-		},
+		Env:                      []corev1.EnvVar{{Name: "HOME", Value: workPath}, {Name: "TMPDIR", Value: tmpPath}},
 		WorkingDir:               workPath,
 		TerminationMessagePath:   corev1.TerminationMessagePathDefault,
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
@@ -58,6 +54,11 @@ func (e *Executor) container(arguments []string, spec infrav1.RunnerSpec) corev1
 			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 			SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
+	}
+	if memory := resources.Limits.Memory().Value(); memory > 0 { // 0 is no limit
+		container.Env = append(container.Env, corev1.EnvVar{
+			Name: "GOMEMLIMIT", Value: strconv.FormatInt(tofu.SoftMemoryLimit(memory), 10), // the runner hands it on to OpenTofu
+		})
 	}
 	for _, mount := range more.VolumeMounts {
 		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{
