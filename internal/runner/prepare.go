@@ -107,6 +107,11 @@ func (r *run) openState(ctx context.Context) error {
 		r.ourState = r.store.state
 		return r.newCLI()
 	}
+	if !r.onlyPlans() {
+		if err := r.store.adopt(loading); err != nil {
+			return fail(ReasonBackendFailed, err.Error())
+		}
+	}
 	return r.serveState(ctx)
 }
 

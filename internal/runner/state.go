@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -92,6 +93,15 @@ func ReadState(ctx context.Context, c client.Reader, key client.ObjectKey) (*cor
 		return nil, nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	return head, state, nil
+}
+
+// adopt protects a state that was let go of before, or that a person has put here: it is
+// written once more, as any other.
+func (s *stateStore) adopt(ctx context.Context) error {
+	if len(s.state) == 0 || !s.secret.DeletionTimestamp.IsZero() || slices.Contains(s.secret.Finalizers, tfstate.Finalizer) {
+		return nil
+	}
+	return s.save(ctx, s.state)
 }
 
 // save writes the state, and tries until ctx ends: whatever the API server

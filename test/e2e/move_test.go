@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	clusterctlv1 "sigs.k8s.io/cluster-api/cmd/clusterctl/api/v1alpha3"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +22,7 @@ import (
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/dev/environment"
 	"github.com/captproject/capt/hack/tools/toolbox"
+	"github.com/captproject/capt/internal/runner"
 	"github.com/captproject/capt/internal/tfstate"
 	"github.com/captproject/capt/internal/workspace"
 )
@@ -69,7 +71,7 @@ output "replicas" {
 func (s *sandbox) cheapPool() *clusterv1.MachinePool {
 	s.Helper()
 	const replicas = 2
-	for i := range replicas {
+	for i := range replicas + 1 { // one for later
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", s.ns, i)}}
 		node.Spec.ProviderID = fmt.Sprintf("cheap://%s/%d", s.ns, i)
 		node.Status.NodeInfo.KubeletVersion = "v1.36.3"
@@ -150,9 +152,13 @@ func TestAClusterIsMovedWhileARunIsActive(t *testing.T) {
 	install(s, target.Client)
 	p := s.cheapParts()
 	p.module().Module = cheapModule + strings.ReplaceAll(slowPart, "DIR", s.dir) + provisioned(s.dir, "true", "touch $dir/destroyed")
-	p.plane.Spec.Variables = map[string]string{"turn": "1"}
-	s.let("1")
+	p.plane.Spec.Variables = map[string]string{"turn": "0"}
+	s.let("0")
 	s.start(p)
+	s.awaitReady(p)
+	s.let("1")
+	s.change(p.plane, func() { p.plane.Spec.Variables["turn"] = "1" })
+	s.eventually(func(g Gomega) { g.Expect(s.made()).To(Equal(2)) })
 	s.awaitReady(p)
 	// What a template refers to is the user's, who says that it is to be moved.
 	credential := s.secret(credentialName)
@@ -164,9 +170,10 @@ func TestAClusterIsMovedWhileARunIsActive(t *testing.T) {
 	})
 
 	pool := s.cheapPool()
+	plan := s.ask(pool)
 
 	s.change(p.plane, func() { p.plane.Spec.Variables["turn"] = "2" })
-	s.eventually(func(Gomega) { s.WithT.Expect(s.made()).To(Equal(2)) })
+	s.eventually(func(g Gomega) { g.Expect(s.made()).To(Equal(4), "with that of the standalone one") })
 	ended := s.move(target)
 	s.eventually(func(g Gomega) {
 		s.get(g, clusterName, p.cluster)
@@ -177,9 +184,43 @@ func TestAClusterIsMovedWhileARunIsActive(t *testing.T) {
 	s.WithT.Eventually(ended, patience).Should(Receive(BeNil()))
 
 	there := s.in(t)
+	there.approve(target, pool, plan)
 	there.expectArrived(target, p, pool)
 	s.expectNothingOf(p, standalone)
 	there.expectDestroyed(target, p)
+}
+
+// ask has the pool wait, with one Node more, for a person to approve it, and returns the
+// digest of the plan.
+func (s *sandbox) ask(pool *clusterv1.MachinePool) string {
+	s.Helper()
+	apply := &infrav1.WorkspaceTemplateApply{}
+	s.get(s.WithT, workspace.OfMachinePool(pool.Name), apply)
+	s.change(apply, func() { apply.Spec.Approval.Policy = infrav1.ApprovalManual })
+	s.change(pool, func() { pool.Spec.Replicas = ptr.To[int32](3) })
+	s.eventually(func(g Gomega) {
+		s.get(g, apply.Name, apply)
+		g.Expect(apply).To(hasCondition(infrav1.AppliedCondition, metav1.ConditionFalse, "AwaitingApproval"))
+		g.Expect(apply.Status.Plan.Digest).NotTo(BeEmpty())
+	})
+	return apply.Status.Plan.Digest
+}
+
+// approve approves the plan at the target, where nothing was run before.
+func (s *sandbox) approve(target *environment.Environment, pool *clusterv1.MachinePool, plan string) {
+	s.Helper()
+	apply := &infrav1.WorkspaceTemplateApply{}
+	s.eventually(func(g Gomega) {
+		g.Expect(target.Client.Get(s.ctx, client.ObjectKey{Namespace: s.ns, Name: workspace.OfMachinePool(pool.Name)}, apply)).To(Succeed())
+		g.Expect(apply).To(hasCondition(infrav1.AppliedCondition, metav1.ConditionFalse, "AwaitingApproval"))
+		g.Expect(apply.Status.Plan.Digest).To(Equal(plan))
+	})
+	runs := &infrav1.WorkspaceRunList{}
+	s.Expect(target.Client.List(s.ctx, runs, client.InNamespace(s.ns))).To(Succeed())
+	s.Expect(runs.Items).To(HaveLen(5), "the first reconcile runs nothing")
+	before := apply.DeepCopy()
+	apply.Spec.Approval.ApprovedPlan = plan
+	s.Expect(target.Client.Patch(s.ctx, apply, client.MergeFrom(before))).To(Succeed())
 }
 
 // standalone makes a workspace that belongs to no Cluster, and waits for it.
@@ -196,8 +237,8 @@ func (s *sandbox) standalone() *infrav1.WorkspaceTemplateApply {
 	return standalone
 }
 
-// expectArrived asserts that all is at the target as it was, and that nothing was
-// run there.
+// expectArrived asserts that all is at the target as it was, and that nothing was run
+// there but what was approved.
 func (s *sandbox) expectArrived(target *environment.Environment, p *parts, pool *clusterv1.MachinePool) {
 	s.Helper()
 	get := func(g Gomega, name string, into client.Object) {
@@ -210,7 +251,7 @@ func (s *sandbox) expectArrived(target *environment.Environment, p *parts, pool 
 		g.Expect(p.cluster).To(hasCondition(clusterv1.ClusterAvailableCondition, metav1.ConditionTrue, ""))
 		get(g, pool.Name, pool)
 		g.Expect(pool.Status.Phase).To(Equal(string(clusterv1.MachinePoolPhaseRunning)))
-		g.Expect(pool.Status.NodeRefs).To(HaveLen(2))
+		g.Expect(pool.Status.NodeRefs).To(HaveLen(3))
 		infra := &infrav1.CAPTMachinePool{}
 		get(g, pool.Name, infra)
 		g.Expect(infra).To(hasCondition(infrav1.ReadyCondition, metav1.ConditionTrue, ""))
@@ -222,12 +263,24 @@ func (s *sandbox) expectArrived(target *environment.Environment, p *parts, pool 
 	})
 	runs := &infrav1.WorkspaceRunList{}
 	s.Expect(target.Client.List(s.ctx, runs, client.InNamespace(s.ns))).To(Succeed())
-	s.Expect(runs.Items).To(HaveLen(3), "the first reconcile runs nothing")
+	s.Expect(runs.Items).To(HaveLen(6))
 	for _, run := range runs.Items {
-		s.Expect(run.Status.Phase).To(Equal(infrav1.RunSucceeded), run.Name)
+		want := infrav1.RunSucceeded
+		if run.Name == workspace.OfMachinePool(pool.Name)+"-2" {
+			want = infrav1.RunAwaitingApproval
+		}
+		s.Expect(run.Status.Phase).To(Equal(want), run.Name)
 		s.Expect(run.Status.Plan).NotTo(BeZero(), run.Name)
 	}
-	s.Expect(s.made()).To(Equal(3), "two turns, and the standalone one")
+	s.Expect(s.made()).To(Equal(4), "three turns, and the standalone one")
+	get(s.WithT, tfstate.VersionName(tfstate.Suffix(s.ns, p.workspaceName()), 1), &corev1.Secret{})
+	for _, name := range []string{p.workspaceName(), workspace.OfMachinePool(pool.Name)} {
+		for _, kept := range []string{runner.OutputsName(name), runner.ReportsName(name)} {
+			secret := &corev1.Secret{}
+			get(s.WithT, kept, secret)
+			s.Expect(secret.Data).NotTo(BeEmpty(), kept)
+		}
+	}
 	for _, name := range []string{p.workspaceName(), workspace.OfMachinePool(pool.Name)} {
 		state := &corev1.Secret{}
 		get(s.WithT, tfstate.SecretName(tfstate.Suffix(s.ns, name)), state)
@@ -253,7 +306,7 @@ func (s *sandbox) expectNothingOf(p *parts, standalone *infrav1.WorkspaceTemplat
 	suffix, poolSuffix := tfstate.Suffix(s.ns, p.workspaceName()), tfstate.Suffix(s.ns, workspace.OfMachinePool("workers"))
 	s.Expect(env.Client.Delete(s.ctx, tfstate.NewLease(s.ns, suffix, nil))).To(Succeed())
 	s.Expect(env.Client.Delete(s.ctx, tfstate.NewLease(s.ns, poolSuffix, nil))).To(Succeed())
-	version := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: tfstate.VersionName(suffix, 1)}}
+	version := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: tfstate.VersionName(suffix, 2)}}
 	s.Expect(env.Client.Delete(s.ctx, version)).To(Succeed())
 	secrets := &corev1.SecretList{}
 	s.list(secrets)

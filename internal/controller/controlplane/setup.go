@@ -19,13 +19,14 @@ import (
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/workspace"
 )
 
 // byApply is the index of control planes by the apply that they use as it is.
 const byApply = "spec.workspaceTemplateApplyName"
 
 // SetupWithManager has the manager run the reconciler when a control plane, its
-// Cluster, its workspace or one of its Secrets changes.
+// Cluster, the Cluster's infrastructure, its workspace or one of its Secrets changes.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr manager.Manager, options controller.Options) error {
 	err := mgr.GetFieldIndexer().IndexField(ctx, &controlplanev1.CAPTControlPlane{}, byApply, func(obj client.Object) []string {
 		return []string{obj.(*controlplanev1.CAPTControlPlane).Spec.WorkspaceTemplateApplyName}
@@ -45,6 +46,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr manager.Manager, 
 		Owns(&infrav1.WorkspaceTemplateApply{}).
 		Watches(&infrav1.WorkspaceTemplateApply{}, handler.EnqueueRequestsFromMapFunc(r.ofApply)).
 		Watches(&clusterv1.Cluster{}, handler.EnqueueRequestsFromMapFunc(ofCluster)).
+		Watches(&infrav1.CAPTCluster{}, handler.EnqueueRequestsFromMapFunc(workspace.OfOwnerCluster(r.Client, ofCluster)), builder.WithPredicates(workspace.Wishes())).
 		WatchesMetadata(&corev1.Secret{}, owner, changed).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ofSecretName), changed).
 		WatchesRawSource(source.TypedChannel(r.Answered, itself())).

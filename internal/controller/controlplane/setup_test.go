@@ -20,6 +20,7 @@ import (
 
 	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
+	"github.com/captproject/capt/internal/workspace"
 )
 
 func TestASecretOfTheNameWakes(t *testing.T) {
@@ -48,6 +49,22 @@ func TestACluster(t *testing.T) {
 	g.Expect(ofCluster(t.Context(), cluster)[0].String()).To(Equal("n/p"))
 	cluster.Spec.ControlPlaneRef.Kind = "Other"
 	g.Expect(ofCluster(t.Context(), cluster)).To(BeEmpty())
+}
+
+func TestTheInfrastructureWakes(t *testing.T) {
+	w := newWorld(t, nil)
+	infra := &infrav1.CAPTCluster{}
+	w.get("i", infra)
+	wakes := workspace.OfOwnerCluster(env.Client, ofCluster)
+	w.Expect(wakes(t.Context(), infra)).To(BeEmpty(), "it has no owner yet")
+	infra.OwnerReferences = w.plane().OwnerReferences
+	w.Expect(wakes(t.Context(), infra)).To(Equal([]ctrl.Request{{NamespacedName: w.key("p")}}))
+
+	told := infra.DeepCopy()
+	told.Status.VPCID = "vpc-1"
+	w.Expect(workspace.Wishes().Update(event.UpdateEvent{ObjectOld: infra, ObjectNew: told})).To(BeFalse())
+	told.Annotations = map[string]string{clusterv1.ManagedByAnnotation: "others"}
+	w.Expect(workspace.Wishes().Update(event.UpdateEvent{ObjectOld: infra, ObjectNew: told})).To(BeTrue())
 }
 
 // start has a manager run the reconciler on the namespace of the world.
