@@ -29,6 +29,8 @@ type fakeClusters struct {
 
 	// tried is the kubeconfig that it was last asked with.
 	tried string
+	// since is when an answer must have come to count: of the last Verify.
+	since time.Time
 	// issues are the credentials that tokens were asked for with, and removed
 	// those that an account was removed with.
 	issues, removed []workload.Credentials
@@ -36,8 +38,8 @@ type fakeClusters struct {
 	forgotten       []types.NamespacedName
 }
 
-func (f *fakeClusters) Verify(_ types.NamespacedName, kubeconfig []byte, _ time.Time) workload.Answer {
-	f.tried = string(kubeconfig)
+func (f *fakeClusters) Verify(_ types.NamespacedName, kubeconfig []byte, since time.Time) workload.Answer {
+	f.tried, f.since = string(kubeconfig), since
 	switch {
 	case f.silent:
 		return workload.Answer{}

@@ -40,7 +40,7 @@ func (r *Reconciler) verify(_ context.Context, s *scope) phase.Outcome {
 	var again time.Duration
 	s.answer, again = r.retrying(func(since time.Time) workload.Answer {
 		if since.IsZero() {
-			since = r.Clock.Now().Add(-answersLast)
+			since = r.answersCountSince(s)
 		}
 		return r.Clusters.Verify(client.ObjectKeyFromObject(s.plane), value, since)
 	})
@@ -52,6 +52,22 @@ func (r *Reconciler) verify(_ context.Context, s *scope) phase.Outcome {
 	}
 	s.plane.Status.Initialization.ControlPlaneInitialized = ptr.To(true)
 	return phase.Done()
+}
+
+// answersCountSince is when an answer must have come to count: in the last seconds,
+// and after the last successful run. That may have upgraded the server, and nothing
+// wakes us when an answer from before it has become old. A run that ended by a clock
+// ahead of ours is left out, since no answer would be young enough.
+func (r *Reconciler) answersCountSince(s *scope) time.Time {
+	now := r.Clock.Now()
+	since := now.Add(-answersLast)
+	if s.apply == nil {
+		return since
+	}
+	if applied := s.apply.Status.LastAppliedTime.Time; applied.After(since) && !applied.After(now) {
+		return applied
+	}
+	return since
 }
 
 // reportVersion tells which version runs: the module's word, or the server's, or
