@@ -257,23 +257,6 @@ func TestTheOutputsOfAnEarlierSuccessArePublished(t *testing.T) {
 	}
 }
 
-func TestTheVersionThatRuns(t *testing.T) {
-	for module, want := range map[string]string{"": "v1.34.1", "1.33": "v1.33", "v1.33.2": "v1.33.2"} {
-		t.Run("module says "+module, func(t *testing.T) {
-			w := newWorld(t, nil)
-			w.reconcile()
-			outputs := parts("hush-hush")
-			if module != "" {
-				outputs["kubernetes_version"] = module
-			}
-			w.stands(w.apply(), "", outputs)
-			w.reconcile()
-			w.Expect(w.plane().Status.Version).To(Equal(want))
-			w.Expect(w.plane().Status.Versions).To(HaveExactElements(clusterv1.StatusVersion{Version: want}))
-		})
-	}
-}
-
 func TestTheSecretIsRepairedWhateverKeepsTheWorkspaceFromBeingChanged(t *testing.T) {
 	w := newPublished(t)
 	w.delete(&infrav1.CAPTCluster{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "i"}})

@@ -3,7 +3,6 @@ package controlplane
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -70,19 +69,10 @@ func (r *Reconciler) answersCountSince(s *scope) time.Time {
 	return since
 }
 
-// reportVersion tells which version runs: the module's word, or the server's, or
-// else the one that is wanted.
+// reportVersion tells which version runs.
 func (r *Reconciler) reportVersion(_ context.Context, s *scope) phase.Outcome {
-	version := s.plane.Spec.Version
-	for _, known := range []string{s.answer.Version, s.outputs.KubernetesVersion} {
-		if known != "" {
-			version = known
-		}
-	}
-	if !strings.HasPrefix(version, "v") {
-		version = "v" + version
-	}
-	s.plane.Status.Version = version
-	s.plane.Status.Versions = []clusterv1.StatusVersion{{Version: version}}
+	runs := s.runningVersion()
+	s.plane.Status.Version = runs
+	s.plane.Status.Versions = []clusterv1.StatusVersion{{Version: runs}}
 	return phase.Done()
 }

@@ -175,16 +175,6 @@ func TestANewerVersionIsARollout(t *testing.T) {
 	w.Expect(w.condition("Available")).To(Equal("True Available"), "it is not part of the summary")
 }
 
-func TestOlder(t *testing.T) {
-	g := NewWithT(t)
-	g.Expect(older("v1.34.1", "v1.34.2")).To(BeTrue())
-	g.Expect(older("v1.34.1-eks-1", "1.35")).To(BeTrue())
-	g.Expect(older("v1.34.1-eks-1", "v1.34.1")).To(BeFalse(), "the cloud's word")
-	g.Expect(older("v1.34.1", "1.34")).To(BeFalse(), "any of them")
-	g.Expect(older("v1.35.0", "v1.34.9")).To(BeFalse())
-	g.Expect(older("", "v1.34.1")).To(BeFalse(), "not known yet")
-}
-
 func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
 	w := newPublished(t)
 	foreign := w.secret("c-ca").DeepCopy()
