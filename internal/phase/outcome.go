@@ -108,5 +108,8 @@ func (o Outcome) InProgress() Outcome {
 	return o
 }
 
+// IsDone tells whether the phase has come to its end.
+func (o Outcome) IsDone() bool { return o.kind == done }
+
 // stops tells whether the phases after this one must not run.
-func (o Outcome) stops() bool { return o.kind != done && !o.proceed }
+func (o Outcome) stops() bool { return !o.IsDone() && !o.proceed }

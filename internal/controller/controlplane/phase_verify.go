@@ -69,10 +69,12 @@ func (r *Reconciler) answersCountSince(s *scope) time.Time {
 	return since
 }
 
-// reportVersion tells which version runs.
+// reportVersion tells which version runs; as long as that is not known, the one that
+// was told before stays.
 func (r *Reconciler) reportVersion(_ context.Context, s *scope) phase.Outcome {
-	runs := s.runningVersion()
-	s.plane.Status.Version = runs
-	s.plane.Status.Versions = []clusterv1.StatusVersion{{Version: runs}}
+	if runs := s.runningVersion(); runs != "" {
+		s.plane.Status.Version = runs
+		s.plane.Status.Versions = []clusterv1.StatusVersion{{Version: runs}}
+	}
 	return phase.Done()
 }

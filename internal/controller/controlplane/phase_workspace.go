@@ -47,6 +47,7 @@ func (r *Reconciler) findCluster(_ context.Context, s *scope) phase.Outcome {
 // after.
 func (r *Reconciler) ensureWorkspace(ctx context.Context, s *scope) phase.Outcome {
 	outcome := r.wantWorkspace(ctx, s)
+	s.applied = outcome.IsDone()
 	if s.apply == nil {
 		r.findWorkspace(ctx, s)
 	}

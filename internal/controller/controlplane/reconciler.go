@@ -69,8 +69,10 @@ type scope struct {
 	users    bool
 	usersErr error
 
-	// apply is set by ensureWorkspace; nil if there is none.
-	apply *infrav1.WorkspaceTemplateApply
+	// apply is set by ensureWorkspace; nil if there is none. applied tells whether it
+	// is as wanted, and was applied so.
+	apply   *infrav1.WorkspaceTemplateApply
+	applied bool
 	// outputs and module are set by readOutputs; module is nil if the outputs are
 	// not there or not good.
 	outputs contract.ControlPlane

@@ -15,14 +15,18 @@ var completeVersion = regexp.MustCompile(
 
 // runningVersion is the version that runs: the module's word, or else the API
 // server's. A word without the patch is none. Where nobody tells, it is what is
-// wanted.
+// wanted, but not before that was applied: Cluster API has the workers follow what is
+// told here. "" if it is not known.
 func (s *scope) runningVersion() string {
 	for _, word := range []string{s.outputs.KubernetesVersion, s.answer.Version} {
 		if found := semanticVersion(word); found != "" {
 			return found
 		}
 	}
-	return "v" + strings.TrimPrefix(s.plane.Spec.Version, "v")
+	if s.applied {
+		return "v" + strings.TrimPrefix(s.plane.Spec.Version, "v")
+	}
+	return ""
 }
 
 // semanticVersion is a version as Cluster API reads it; "" if the patch is not told.

@@ -9,6 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/cluster-api/util/version"
+
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
 
 func TestSemanticVersion(t *testing.T) {
@@ -112,6 +115,49 @@ func TestTheVersionThatRuns(t *testing.T) {
 			w.Expect(w.plane().Status.Versions).To(HaveExactElements(clusterv1.StatusVersion{Version: tt.want}))
 		})
 	}
+}
+
+// Cluster API has the workers follow what is told.
+func TestWhatIsWantedIsNotToldBeforeItIsApplied(t *testing.T) {
+	w := newWith(t, &controlplanev1.KubeconfigSpec{Verify: "Static"}, jwt("module", noon, time.Hour))
+	w.stands(w.apply(), "Applying", nil)
+	w.settle()
+	w.Expect(w.condition("Connected")).To(Equal("True NotAsked"))
+	w.Expect(w.plane().Status.Version).To(BeEmpty(), "the first run is not over")
+	w.stands(w.apply(), "", nil)
+	w.reconcile()
+	w.Expect(w.plane().Status.Version).To(Equal("v1.34.1"))
+
+	plane := w.plane()
+	plane.Spec.Version = "v1.35.0"
+	w.update(plane)
+	for _, reason := range []string{"", "Applying", "ApplyFailed"} {
+		if reason != "" {
+			w.stands(w.apply(), reason, nil)
+		}
+		w.settle()
+		w.Expect(w.plane().Status.Version).To(Equal("v1.34.1"), "after "+reason)
+		w.Expect(w.condition("RollingOut")).To(Equal("True RollingOut"))
+	}
+	w.stands(w.apply(), "", nil)
+	w.settle()
+	w.Expect(w.plane().Status.Version).To(Equal("v1.35.0"))
+	w.Expect(w.plane().Status.Versions).To(HaveExactElements(clusterv1.StatusVersion{Version: "v1.35.0"}))
+	w.Expect(w.condition("RollingOut")).To(Equal("False NotRollingOut"))
+}
+
+// A workspace that could not be changed stands as well as before.
+func TestWhatIsWantedIsNotToldWhileTheWorkspaceCannotBeChanged(t *testing.T) {
+	w := newWith(t, &controlplanev1.KubeconfigSpec{Verify: "Static"}, jwt("module", noon, time.Hour))
+	w.settle()
+	w.delete(&infrav1.CAPTCluster{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "i"}})
+	plane := w.plane()
+	plane.Spec.Version = "v1.35.0"
+	w.update(plane)
+	_, err := w.tryReconcile()
+	w.Expect(err).To(MatchError(ContainSubstring("reading CAPTCluster i")))
+	w.Expect(w.condition("Connected")).To(Equal("True NotAsked"))
+	w.Expect(w.plane().Status.Version).To(Equal("v1.34.1"))
 }
 
 func TestAnAnswerFromBeforeARunDoesNotCount(t *testing.T) {
