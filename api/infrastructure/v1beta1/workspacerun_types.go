@@ -122,8 +122,8 @@ type RunTerms struct {
 	Protect Protection `json:"protect,omitempty,omitzero"`
 
 	// guardTainted asks for an approval, whatever the policy, of a plan that
-	// replaces what is tainted: an earlier run was interrupted, and what it was
-	// making then may well be whole.
+	// replaces what is tainted: an earlier run was interrupted or killed, and what
+	// it was making then may well be whole.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="a run cannot be changed; change the WorkspaceTemplateApply instead"
 	GuardTainted *bool `json:"guardTainted,omitempty"`

@@ -37,9 +37,6 @@ func newTerms(workspace *infrav1.WorkspaceTemplateApply, latest *infrav1.Workspa
 // guardsTainted tells whether the run after latest has to guard what is tainted:
 // since the last success a run was interrupted while it changed things. Each run
 // hands it on, so that it is not forgotten with those that are pruned.
-//
-// A runner that was killed is another matter: its OpenTofu was not interrupted and
-// has tainted nothing.
 func guardsTainted(latest *infrav1.WorkspaceRun) bool {
 	if latest == nil || latest.Status.Phase == infrav1.RunSucceeded {
 		return false
@@ -48,8 +45,19 @@ func guardsTainted(latest *infrav1.WorkspaceRun) bool {
 }
 
 // wasInterrupted tells whether a run may have left something tainted because it was
-// stopped. That a state could not be saved hides why the run ended.
+// stopped. That a state could not be saved hides why the run ended, and so does that a
+// runner was killed, by the node or for want of memory: a pod that is to go is first
+// told to stop, and what is killed in the end may have got as far as to save what it
+// had to leave.
 func wasInterrupted(run *infrav1.WorkspaceRun) bool {
-	return run.Status.Phase == infrav1.RunCancelled || stateNotSaved(run) ||
-		slices.Contains([]string{runner.ReasonInterrupted, runner.ReasonTimeout}, run.Status.Reason)
+	return run.Status.Phase == infrav1.RunCancelled || run.Status.Phase == infrav1.RunLost || stateNotSaved(run) ||
+		slices.Contains(interruptions, run.Status.Reason)
 }
+
+// ReasonPodEvicted means that the node has ended the pod of a run: it took more of the
+// disk than its limit, or the node ran short of something. Tried again; the message
+// says what to mend.
+const ReasonPodEvicted = "PodEvicted"
+
+// interruptions are the reasons of runs that have failed because they were stopped.
+var interruptions = []string{runner.ReasonInterrupted, runner.ReasonTimeout, runner.ReasonOutOfMemory, ReasonPodEvicted}

@@ -70,6 +70,24 @@ func TestWhatIsTaintedIsGuardedUntilASuccess(t *testing.T) {
 	w.Expect(guarded("w-6")).To(BeTrue())
 }
 
+func TestWhatAKilledRunMayHaveTaintedIsGuarded(t *testing.T) {
+	for name, status := range map[string]infrav1.WorkspaceRunStatus{
+		"lost":          {Phase: infrav1.RunLost, Reason: "Lost", FailureKind: transient},
+		"evicted":       {Phase: infrav1.RunFailed, Reason: ReasonPodEvicted, FailureKind: transient},
+		"out of memory": {Phase: infrav1.RunFailed, Reason: runner.ReasonOutOfMemory, FailureKind: transient},
+		"timeout":       {Phase: infrav1.RunFailed, Reason: runner.ReasonTimeout, FailureKind: transient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.apply("A")
+			w.end("w-1", status)
+			w.now = w.now.Add(2 * time.Hour)
+			w.Expect(w.apply("A")).To(Equal(running("w-2", applying)), "it goes on by itself")
+			w.Expect(w.run("w-2").Spec.GuardTainted).To(HaveValue(BeTrue()))
+		})
+	}
+}
+
 func TestNothingIsStartedWhileSuspended(t *testing.T) {
 	w := newWorld(t)
 	suspend := func(on bool) {

@@ -218,7 +218,7 @@ func TestAPodThatTakesTooMuch(t *testing.T) {
 			corev1.PodStatus{Reason: "Evicted", Message: evicted}, runner.ReasonInterrupted, "stopped; the node has evicted the pod: " + evicted,
 		},
 		"of the disk": {
-			terminated(137, "ContainerStatusUnknown", ""), corev1.PodStatus{Reason: "Evicted", Message: evicted}, ReasonPodEvicted, evicted,
+			terminated(137, "ContainerStatusUnknown", ""), corev1.PodStatus{Reason: "Evicted", Message: evicted}, opentofu.ReasonPodEvicted, evicted,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"github.com/captproject/capt/internal/runner"
 )
 
-// Reasons of runs that have failed without a runner, besides those of package
-// runner. Each comment says what mends it.
+// Reasons of runs that have failed without a runner, besides those of packages
+// runner and opentofu. Each comment says what mends it.
 const (
 	// ReasonPodNotStarted means that the pod of the run has not started for 15
 	// minutes, or never could. Tried again.
@@ -23,10 +23,6 @@ const (
 	// ReasonJobInvalid means that Kubernetes refuses the Job that the template's
 	// runner makes. Mended in the template.
 	ReasonJobInvalid = "JobInvalid"
-	// ReasonPodEvicted means that the node has ended the pod: it took more of the
-	// disk than its limit, or the node ran short of something. Tried again; the
-	// message says what to mend.
-	ReasonPodEvicted = "PodEvicted"
 )
 
 // waitsForPod is what a new Job waits for.
@@ -162,7 +158,7 @@ func overTheLimit(pod *corev1.Pod) (opentofu.Execution, bool) {
 	case wantedMemory(pod):
 		execution = failed(runner.ReasonOutOfMemory, infrav1.FailureTransient, memoryAdvice(pod))
 	case isEvicted(pod):
-		execution = failed(ReasonPodEvicted, infrav1.FailureTransient, eviction(pod))
+		execution = failed(opentofu.ReasonPodEvicted, infrav1.FailureTransient, eviction(pod))
 	default:
 		return execution, false
 	}
