@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -35,6 +36,19 @@ func TestUnknownFieldsAreRefused(t *testing.T) {
 	}}
 	err := env.Client.Create(context.Background(), object)
 	NewWithT(t).Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+}
+
+func TestOnlyFinalizersOfAbsentControllersAreLeftOut(t *testing.T) {
+	g := NewWithT(t)
+	run := &infrav1.WorkspaceRun{ObjectMeta: metav1.ObjectMeta{
+		Namespace: env.Namespace(t), Name: "a", Finalizers: []string{infrav1.RunFinalizer, infrav1.WorkspaceFinalizer, "captproject.io/test"},
+	}}
+	run.Spec = infrav1.WorkspaceRunSpec{
+		ApplyName: "a", Operation: infrav1.OperationApply, Attempt: 1,
+		InputsRef: infrav1.InputsReference{Name: "i", Digest: strings.Repeat("a", 64)},
+	}
+	g.Expect(WithoutFinalizers(env.Client).Create(t.Context(), run, client.DryRunAll)).To(Succeed())
+	g.Expect(run.Finalizers).To(Equal([]string{"captproject.io/test"}))
 }
 
 // Nothing but the end of its input is needed, and that comes with the end of

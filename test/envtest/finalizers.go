@@ -4,15 +4,19 @@ import (
 	"context"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 )
 
-// WithoutFinalizers is a client that makes objects without their finalizers: in a test
-// without their controllers nobody would let them go.
+// WithoutFinalizers is a client that makes workspaces and runs without the finalizers
+// of their controllers: in a test without those nobody would let them go.
 func WithoutFinalizers(c client.Client) client.Client { return withoutFinalizers{c} }
 
 type withoutFinalizers struct{ client.Client }
 
 func (c withoutFinalizers) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
-	obj.SetFinalizers(nil)
+	controllerutil.RemoveFinalizer(obj, infrav1.WorkspaceFinalizer)
+	controllerutil.RemoveFinalizer(obj, infrav1.RunFinalizer)
 	return c.Client.Create(ctx, obj, opts...)
 }

@@ -8,10 +8,6 @@ import (
 // +kubebuilder:validation:Enum=Apply;Plan;Destroy
 type Operation string
 
-// RunFinalizer keeps a WorkspaceRun until its runner has ended: deleting a run stops
-// nothing.
-const RunFinalizer = "infrastructure.cluster.x-k8s.io/workspacerun"
-
 const (
 	// OperationApply makes the infrastructure as its inputs want it.
 	OperationApply Operation = "Apply"
@@ -53,6 +49,10 @@ const (
 	// FailureConfiguration will not pass until the inputs change.
 	FailureConfiguration FailureKind = "Configuration"
 )
+
+// RunFinalizer keeps a WorkspaceRun until its runner has ended: deleting a run stops
+// nothing.
+const RunFinalizer = "infrastructure.cluster.x-k8s.io/workspacerun"
 
 // WorkspaceRunSpec is what a run does, and with what. Only cancel may change.
 //

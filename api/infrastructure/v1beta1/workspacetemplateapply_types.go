@@ -7,9 +7,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// WorkspaceFinalizer keeps a WorkspaceTemplateApply until its infrastructure is gone.
-const WorkspaceFinalizer = "infrastructure.cluster.x-k8s.io/workspacetemplateapply"
-
 // Conditions of a WorkspaceTemplateApply.
 const (
 	// InputsResolvedCondition is true when the template and everything that it
@@ -31,6 +28,9 @@ const (
 	// ReadyCondition sums up the others, except for Drifted.
 	ReadyCondition = "Ready"
 )
+
+// WorkspaceFinalizer keeps a WorkspaceTemplateApply until its infrastructure is gone.
+const WorkspaceFinalizer = "infrastructure.cluster.x-k8s.io/workspacetemplateapply"
 
 // WorkspaceTemplateApplySpec is one wanted instance of a template.
 type WorkspaceTemplateApplySpec struct {
