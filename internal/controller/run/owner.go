@@ -28,7 +28,7 @@ func (r *Reconciler) checkWorkspace(ctx context.Context, s *scope) phase.Outcome
 	workspace := &infrav1.WorkspaceTemplateApply{}
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.run.Namespace, Name: s.run.Spec.ApplyName}, workspace)
 	if client.IgnoreNotFound(err) != nil {
-		return phase.Fail(ReasonNotStarted, fmt.Errorf("reading WorkspaceTemplateApply %s: %w", s.run.Spec.ApplyName, err))
+		return r.giveWay(s.run, fmt.Errorf("reading WorkspaceTemplateApply %s: %w", s.run.Spec.ApplyName, err))
 	}
 	owner := metav1.GetControllerOf(s.run)
 	isAnother := owner != nil && owner.UID != workspace.UID

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -139,18 +137,6 @@ func TestTheRunsOfADeletedWorkspaceAreWoken(t *testing.T) {
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.reconcile()
 	w.Expect(w.reconciler.ofWorkspace(t.Context(), w.workspace())).To(BeEmpty(), "it is at work")
-}
-
-func TestARunThatCannotBeStartedGivesWay(t *testing.T) {
-	w := newWorld(t)
-	w.reconciler.Limits = Limits{PerNamespace: 1}
-	w.queue("other", infrav1.OperationDestroy)
-	w.reconciler.queue.begun = map[types.UID]bool{w.run().UID: true}
-	w.executor.nextErr = errors.New("quota")
-	_, err := w.tryReconcile()
-	w.Expect(err).To(HaveOccurred())
-	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
-	w.Expect(w.look("other")).To(HavePrefix("Running"))
 }
 
 // Without its status, as clusterctl move leaves it.

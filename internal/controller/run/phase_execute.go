@@ -24,7 +24,8 @@ const (
 	ReasonPending = "Pending"
 	// ReasonRunning: the runner is at work. It ends by itself.
 	ReasonRunning = "Running"
-	// ReasonNotStarted: the runner could not be started. It is tried again.
+	// ReasonNotStarted: the runner could not be started. It is tried again, and
+	// others go first meanwhile.
 	ReasonNotStarted = "NotStarted"
 	// ReasonCancelling: the run was told to stop. It ends by itself.
 	ReasonCancelling = "Cancelling"
@@ -52,8 +53,7 @@ func (r *Reconciler) execute(ctx context.Context, s *scope) phase.Outcome {
 	}
 	execution, err := r.Executor.Ensure(ctx, s.toStart(r.now()))
 	if err != nil {
-		r.queue.giveWay(s.run)
-		return phase.Fail(ReasonNotStarted, err)
+		return r.giveWay(s.run, err)
 	}
 	if execution.Where != "" {
 		s.run.Status.Runner = execution.Where

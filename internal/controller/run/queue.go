@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -39,10 +40,15 @@ var order = map[infrav1.Operation]int{infrav1.OperationDestroy: -1, infrav1.Oper
 // drift at once; one always may.
 const checkedShare = 10
 
-// queue knows which runs have begun, before the cache does.
+// queue knows of runs what the cache does not.
 type queue struct {
-	mu    sync.Mutex
+	mu sync.Mutex
+	// begun are those that have begun, before the cache knows.
 	begun map[types.UID]bool
+	// refused are those that could not be started, since when, until they have begun.
+	refused map[types.UID]refusal
+	// gaveWay takes a run that has given way to others; nil if nobody is to be woken.
+	gaveWay chan event.GenericEvent
 }
 
 // takeTurn has a run wait until it may begin. One that has is not held up, nor one
@@ -54,14 +60,14 @@ func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 	}
 	position, err := r.place(ctx, s.run)
 	if err != nil {
-		return phase.Fail(ReasonNotStarted, err)
+		return r.giveWay(s.run, err)
 	}
 	if position == 0 {
 		return phase.Done()
 	}
 	started, err := r.Executor.Started(ctx, s.run)
 	if err != nil {
-		return phase.Fail(ReasonNotStarted, err)
+		return r.giveWay(s.run, err)
 	}
 	if started {
 		return phase.Done()
@@ -71,32 +77,30 @@ func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 }
 
 // place is the position of a run in the queue; 0 means that it begins now, and
-// counts from now on.
+// counts from now on. One that could not be started is up again.
 func (r *Reconciler) place(ctx context.Context, run *infrav1.WorkspaceRun) (int, error) {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
+	if refused, ok := r.queue.refused[run.UID]; ok {
+		r.queue.refused[run.UID] = refusal{at: refused.at}
+	}
 	_, positions, err := r.waiting(ctx)
 	if err != nil {
 		return 0, err
 	}
 	position := positions[run.UID]
 	if position == 0 {
-		if r.queue.begun == nil {
-			r.queue.begun = map[types.UID]bool{}
-		}
-		r.queue.begun[run.UID] = true
+		r.queue.begin(run)
 	}
 	return position, nil
 }
 
-// giveWay lets others begin in the place of a run that could not be started. It
-// queues again.
-func (q *queue) giveWay(run *infrav1.WorkspaceRun) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !run.Begun() {
-		delete(q.begun, run.UID)
+func (q *queue) begin(run *infrav1.WorkspaceRun) {
+	if q.begun == nil {
+		q.begun = map[types.UID]bool{}
 	}
+	q.begun[run.UID] = true
+	delete(q.refused, run.UID)
 }
 
 // queued tells where in the queue a run is.
@@ -130,8 +134,8 @@ func (r *Reconciler) waiting(ctx context.Context) ([]infrav1.WorkspaceRun, map[t
 	return runs, r.Limits.positions(runs, checks), nil
 }
 
-// unended are the runs of the cache that have not ended, those that have begun
-// marked as such.
+// unended are the runs of the cache that have not ended, except for those that sleep;
+// what the queue knows of them is in them.
 func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error) {
 	list := &infrav1.WorkspaceRunList{}
 	// There are many that have ended. What is set here is in a copy all the same.
@@ -139,19 +143,28 @@ func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error
 		return nil, fmt.Errorf("listing WorkspaceRuns: %w", err)
 	}
 	runs := slices.DeleteFunc(list.Items, func(run infrav1.WorkspaceRun) bool { return run.Ended() })
-	known := map[types.UID]bool{}
+	r.queue.forget(runs)
+	runs = slices.DeleteFunc(runs, func(run infrav1.WorkspaceRun) bool { return r.queue.refused[run.UID].sleeps })
 	for i := range runs {
-		known[runs[i].UID] = true
-		if r.queue.begun[runs[i].UID] {
-			runs[i].Status.StartTime = runs[i].CreationTimestamp
+		run := &runs[i]
+		if r.queue.begun[run.UID] {
+			run.Status.StartTime = run.CreationTimestamp
 		}
-	}
-	for uid := range r.queue.begun {
-		if !known[uid] {
-			delete(r.queue.begun, uid)
+		if refused, ok := r.queue.refused[run.UID]; ok {
+			run.CreationTimestamp = refused.at
 		}
 	}
 	return runs, nil
+}
+
+// forget leaves only what is known of these runs.
+func (q *queue) forget(except []infrav1.WorkspaceRun) {
+	known := map[types.UID]bool{}
+	for i := range except {
+		known[except[i].UID] = true
+	}
+	maps.DeleteFunc(q.begun, func(uid types.UID, _ bool) bool { return !known[uid] })
+	maps.DeleteFunc(q.refused, func(uid types.UID, _ refusal) bool { return !known[uid] })
 }
 
 // positions are the places in the queue, from 1 on, of the runs that may not begin
@@ -205,7 +218,7 @@ func makesRoom() predicate.Predicate {
 	}
 }
 
-// next returns the runs to look at when one makes room: who may begin now, and who
+// next returns the runs to look at when one makes room or gives way: who may begin now, and who
 // has to be told another position.
 func (r *Reconciler) next(ctx context.Context, _ client.Object) []reconcile.Request {
 	r.queue.mu.Lock()
