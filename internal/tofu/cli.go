@@ -66,7 +66,8 @@ func (c CLI) Init(ctx context.Context, o InitOptions) error {
 	return err
 }
 
-// Plan makes a plan and writes it to a file.
+// Plan makes a plan and writes it to a file. One that is not known in full is an
+// error: nobody could judge it.
 func (c CLI) Plan(ctx context.Context, o PlanOptions) (Plan, error) {
 	r, err := c.stream(ctx, planArgs(o), 2)
 	if err != nil {
@@ -83,6 +84,12 @@ func (c CLI) Plan(ctx context.Context, o PlanOptions) (Plan, error) {
 	}
 	if plan.Changed && !whole {
 		return Plan{}, r.end // a Go program that crashes has the same exit code
+	}
+	counted := summarize(plan.Changes)
+	if counted.Operation = plan.Summary.Operation; counted != plan.Summary {
+		// A line that is too long, or is no JSON, was passed over.
+		r.end.Status += ", but it told of other changes than it has counted"
+		return Plan{}, r.end
 	}
 	return plan, nil
 }

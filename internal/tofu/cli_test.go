@@ -26,6 +26,18 @@ func TestWhatIsNoMessageGoesNowhere(t *testing.T) {
 	g.Expect(*texts).To(Equal([]string{"Outputs: 1"}))
 }
 
+func TestAPlanIsKnownInFull(t *testing.T) {
+	g := NewWithT(t)
+	cli, _ := fakeCLI(t, "plan")
+	plan, err := cli.Plan(t.Context(), PlanOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(plan.Changes).To(HaveLen(2))
+
+	cli, _ = fakeCLI(t, "lost")
+	_, err = cli.Plan(t.Context(), PlanOptions{})
+	g.Expect(err).To(MatchError("tofu plan: exit status 2, but it told of other changes than it has counted"))
+}
+
 func TestStderrIsBounded(t *testing.T) {
 	g := NewWithT(t)
 	cli, _ := fakeCLI(t, "stderr")

@@ -35,6 +35,15 @@ func fake(behaviour string) int {
 		fmt.Println(`{"@message":"` + strings.Repeat("x", 2*maxLine) + `"}`)
 		fmt.Println(`{"type":"outputs","@message":"Outputs: 1","outputs":{"x":{"value":"hidden"}}}`)
 		fmt.Print(`{"@message":"no line feed"}`)
+	case "plan", "lost":
+		fmt.Println(`{"type":"planned_change","change":{"resource":{"addr":"a.b"},"action":"create"}}`)
+		padding := 0
+		if behaviour == "lost" {
+			padding = maxLine
+		}
+		fmt.Println(`{"type":"planned_change","change":{"resource":{"addr":"a.c"},"action":"delete"},"x":"` + strings.Repeat("x", padding) + `"}`)
+		fmt.Println(`{"type":"change_summary","changes":{"add":1,"change":0,"import":0,"remove":1,"forget":0,"operation":"plan"}}`)
+		return 2
 	case "stderr":
 		fmt.Fprint(os.Stderr, strings.Repeat("x", 2*maxStderr)+"the end")
 		return 3

@@ -66,11 +66,12 @@ type Position struct {
 }
 
 // ChangeSummary counts the changes of a plan or an apply. A replacement counts
-// as one Add and one Remove.
+// as one Add and one Remove, or one Forget.
 type ChangeSummary struct {
 	Add    int `json:"add"`
 	Change int `json:"change"`
 	Remove int `json:"remove"`
+	Forget int `json:"forget"`
 	// Operation is "plan", "apply" or "destroy".
 	Operation string `json:"operation"`
 }
@@ -107,6 +108,32 @@ func (c ResourceChange) named() ResourceChange {
 		c.Action = ActionForgetCreate
 	}
 	return c
+}
+
+// summarize counts changes as OpenTofu does
+// (internal/command/views/operation.go), except for imports, which it counts beside
+// what else becomes of the resource.
+func summarize(changes []ResourceChange) ChangeSummary {
+	var sum ChangeSummary
+	for _, c := range changes {
+		switch c.Action {
+		case ActionCreate:
+			sum.Add++
+		case ActionUpdate:
+			sum.Change++
+		case ActionDelete:
+			sum.Remove++
+		case ActionReplace:
+			sum.Add++
+			sum.Remove++
+		case ActionForget:
+			sum.Forget++
+		case ActionForgetCreate:
+			sum.Add++
+			sum.Forget++
+		}
+	}
+	return sum
 }
 
 // Resource names a resource instance.

@@ -67,6 +67,76 @@ func TestTheWholeWay(t *testing.T) {
 	g.Expect(plan.Summary.Remove).To(Equal(1))
 }
 
+func TestChangesAreCountedAsOpenTofuDoes(t *testing.T) {
+	g := NewWithT(t)
+	cli := realCLI(t, `
+resource "terraform_data" "same" {}
+resource "terraform_data" "before" {}
+resource "terraform_data" "update" { input = 1 }
+resource "terraform_data" "replace" { triggers_replace = 1 }
+resource "terraform_data" "first" {
+  triggers_replace = 1
+  lifecycle { create_before_destroy = true }
+}
+resource "terraform_data" "delete" {}
+resource "terraform_data" "forget" {}
+resource "terraform_data" "another" {
+  triggers_replace = 1
+  lifecycle { destroy = false }
+}`)
+	ctx, file := t.Context(), filepath.Join(t.TempDir(), "plan")
+	g.Expect(cli.Init(ctx, InitOptions{})).To(Succeed())
+	_, err := cli.Plan(ctx, PlanOptions{Out: file})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(cli.Apply(ctx, ApplyOptions{Plan: file})).To(Succeed())
+
+	g.Expect(os.WriteFile(filepath.Join(cli.Dir, "main.tf"), []byte(`
+resource "terraform_data" "same" {}
+moved {
+  from = terraform_data.before
+  to   = terraform_data.after
+}
+resource "terraform_data" "after" {}
+resource "terraform_data" "update" { input = 2 }
+resource "terraform_data" "replace" { triggers_replace = 2 }
+resource "terraform_data" "first" {
+  triggers_replace = 2
+  lifecycle { create_before_destroy = true }
+}
+removed {
+  from = terraform_data.forget
+  lifecycle { destroy = false }
+}
+resource "terraform_data" "another" {
+  triggers_replace = 2
+  lifecycle { destroy = false }
+}
+import {
+  id = "made before"
+  to = terraform_data.import
+}
+resource "terraform_data" "import" {}
+import {
+  id = "made before, too"
+  to = terraform_data.change
+}
+resource "terraform_data" "change" { input = 1 }
+resource "terraform_data" "create" {}`), 0o600)).To(Succeed())
+	plan, err := cli.Plan(ctx, PlanOptions{Out: file})
+	g.Expect(err).NotTo(HaveOccurred())
+	actions := map[string]string{}
+	for _, c := range plan.Changes {
+		actions[c.Resource.Addr] = c.Action
+	}
+	g.Expect(actions).To(Equal(map[string]string{
+		"terraform_data.after": "move", "terraform_data.update": ActionUpdate, "terraform_data.replace": ActionReplace,
+		"terraform_data.first": ActionReplace, "terraform_data.delete": ActionDelete, "terraform_data.forget": ActionForget,
+		"terraform_data.another": ActionForgetCreate, "terraform_data.import": "import", "terraform_data.change": ActionUpdate,
+		"terraform_data.create": ActionCreate,
+	}))
+	g.Expect(plan.Summary).To(Equal(ChangeSummary{Add: 4, Change: 2, Remove: 3, Forget: 2, Operation: "plan"}))
+}
+
 func TestDiagnosticsOfAFailure(t *testing.T) {
 	g := NewWithT(t)
 	cli := realCLI(t, "resource \"terraform_data\" \"a\" {\n  nonsense = 1\n}\n")
