@@ -86,7 +86,7 @@ func TestARunThatCouldNotBeStartedQueuesAgain(t *testing.T) {
 			w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 			w.Expect(w.look("busy")).To(HavePrefix("Running"))
 			waiting := map[string]string{"w-1": w.look("w-1"), "x-1": w.look("x-1")}
-			w.Expect(waiting).To(HaveKeyWithValue(tt.first, HaveSuffix("is next")))
+			w.Expect(waiting).To(HaveKeyWithValue(tt.first, HaveSuffix(", first in the queue")))
 		})
 	}
 }

@@ -27,10 +27,10 @@ type Limits struct {
 	Total, PerNamespace int
 }
 
-// told are the positions in the queue that are told: a run is among so many. Each run
-// that ends changes the positions of all that wait; who is told another one writes its
-// status, and nobody needs to know so exactly.
-var told = []int{1, 5, 20, 100}
+// steps are the positions in the queue that are told: a run is among the first so many.
+// Each run that ends changes the positions of all that wait; who is told another one
+// writes its status, and nobody needs to know so exactly.
+var steps = []int{1, 5, 20, 100}
 
 // order is what goes first, and what last: somebody waits for a deletion, and nobody
 // for a plan that is only looked at.
@@ -103,17 +103,18 @@ func (q *queue) begin(run *infrav1.WorkspaceRun) {
 	delete(q.refused, run.UID)
 }
 
-// queued tells where in the queue a run is.
+// queued tells where in the queue a run is. Who is first is not always the next to
+// begin: its namespace, or the share of the checks, may hold it up.
 func queued(position int) string {
-	for _, among := range told {
+	for _, among := range steps {
 		switch {
 		case position <= among && among == 1:
-			return "it waits for its turn, and is next"
+			return "it waits for its turn, first in the queue"
 		case position <= among:
-			return fmt.Sprintf("it waits for its turn, among the next %d", among)
+			return fmt.Sprintf("it waits for its turn, among the first %d in the queue", among)
 		}
 	}
-	return fmt.Sprintf("it waits for its turn, after more than %d others", told[len(told)-1])
+	return fmt.Sprintf("it waits for its turn, after the first %d in the queue", steps[len(steps)-1])
 }
 
 // waiting are the runs that have not ended, and the positions of those that may not

@@ -111,12 +111,12 @@ func TestARunWaitsForItsTurn(t *testing.T) {
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
 	w.queue("apply", infrav1.OperationApply)
-	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, and is next"))
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, first in the queue"))
 	w.queue("destroy", infrav1.OperationDestroy)
-	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn, and is next"))
-	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, among the next 5"))
+	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn, first in the queue"))
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, among the first 5 in the queue"))
 	w.queue("later", infrav1.OperationApply)
-	w.Expect(w.look("later")).To(Equal("Pending it waits for its turn, among the next 5"))
+	w.Expect(w.look("later")).To(Equal("Pending it waits for its turn, among the first 5 in the queue"))
 	w.Expect(w.executor.ensured).To(Equal(1))
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
 
@@ -132,7 +132,7 @@ func TestARunWaitsForItsTurn(t *testing.T) {
 	w.Expect(names).To(ConsistOf("apply", "destroy"), "it is all the same for the third")
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("destroy")).To(HavePrefix("Running"))
-	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, and is next"))
+	w.Expect(w.look("apply")).To(Equal("Pending it waits for its turn, first in the queue"))
 }
 
 // lost is a run whose runner was killed.
@@ -161,7 +161,7 @@ func TestARunThatIsPendingDoesNotWaitAgain(t *testing.T) {
 	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
 	w.queue("destroy", infrav1.OperationDestroy)
 	w.reconciler.queue.begun = nil
-	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn, and is next"))
+	w.Expect(w.look("destroy")).To(Equal("Pending it waits for its turn, first in the queue"))
 	w.Expect(w.look("w-1")).To(Equal("Pending it has no node"))
 }
 
@@ -214,10 +214,10 @@ func TestATenthOfAllWorkspacesIsCheckedAtOnce(t *testing.T) {
 
 func TestHowThePositionIsTold(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(queued(1)).To(HaveSuffix("is next"))
-	g.Expect(queued(2)).To(HaveSuffix("among the next 5"))
-	g.Expect(queued(100)).To(HaveSuffix("among the next 100"))
-	g.Expect(queued(101)).To(HaveSuffix("after more than 100 others"))
+	g.Expect(queued(1)).To(HaveSuffix(", first in the queue"))
+	g.Expect(queued(2)).To(HaveSuffix("among the first 5 in the queue"))
+	g.Expect(queued(100)).To(HaveSuffix("among the first 100 in the queue"))
+	g.Expect(queued(101)).To(HaveSuffix("after the first 100 in the queue"))
 }
 
 func TestACancelledRunDoesNotWait(t *testing.T) {
@@ -259,7 +259,7 @@ func TestRunsOfAnotherInstanceTakeNoTurn(t *testing.T) {
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
 	w.queue("ours", infrav1.OperationApply)
-	w.Expect(w.look("ours")).To(Equal("Pending it waits for its turn, and is next"))
+	w.Expect(w.look("ours")).To(Equal("Pending it waits for its turn, first in the queue"))
 
 	w.reconciler.WatchFilter = "a"
 	w.Expect(w.look("ours")).To(HavePrefix("Pending"), "it is another's")
