@@ -55,18 +55,22 @@ func TestEveryReasonOfTheKubeconfigIsInTheRunbook(t *testing.T) {
 	g.Expect(found).To(BeNumerically(">", 40), "reasons found in the code")
 }
 
-func TestEveryMetricOfTheKubeconfigIsDocumented(t *testing.T) {
+func TestEveryMetricIsDocumented(t *testing.T) {
 	g := NewWithT(t)
-	page := read(t, "kubeconfig.md")
 	metric := regexp.MustCompile(`^capt_[a-z_]+$`)
 	found := 0
-	for _, text := range literals(t, filepath.Join(root, "internal/controller/controlplane")) {
-		if metric.MatchString(text) {
-			found++
-			g.Expect(page).To(ContainSubstring("`"+text+"`"), "a metric is not in docs/kubeconfig.md")
+	for dir, name := range map[string]string{
+		"controller/controlplane": "kubeconfig.md", "controller/run": "runs.md", "phase": "runs.md",
+	} {
+		page := read(t, name)
+		for _, text := range literals(t, filepath.Join(root, "internal", dir)) {
+			if metric.MatchString(text) {
+				found++
+				g.Expect(page).To(ContainSubstring("`"+text+"`"), "a metric is not in docs/%s", name)
+			}
 		}
 	}
-	g.Expect(found).To(BeNumerically(">", 5), "metrics found in the code")
+	g.Expect(found).To(BeNumerically(">", 7), "metrics found in the code")
 }
 
 func TestEveryOutputNameIsDocumented(t *testing.T) {

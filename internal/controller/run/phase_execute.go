@@ -6,14 +6,11 @@ import (
 	"fmt"
 
 	"k8s.io/utils/ptr"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	infrav1 "github.com/captproject/capt/api/infrastructure/v1beta1"
 	"github.com/captproject/capt/internal/engine/opentofu"
 	"github.com/captproject/capt/internal/phase"
 	"github.com/captproject/capt/internal/runner"
-	"github.com/captproject/capt/internal/tfstate"
 )
 
 // Reasons of the condition Succeeded.
@@ -152,7 +149,6 @@ func (r *Reconciler) recordLoss(ctx context.Context, run *infrav1.WorkspaceRun, 
 		return phase.Fail(ReasonLockNotReleased, err)
 	}
 	if released {
-		ctrl.LoggerFrom(ctx).Info("Released the lock of a lost run")
 		why += "; its lock on the state was released"
 	}
 	run.Status.Phase, run.Status.Reason, run.Status.Message = infrav1.RunLost, ReasonLost, why
@@ -162,11 +158,4 @@ func (r *Reconciler) recordLoss(ctx context.Context, run *infrav1.WorkspaceRun, 
 		return recordCancel(run, why)
 	}
 	return phase.Block(ReasonLost, errors.New(why))
-}
-
-// unlock lets go of the run's lock on the state, if it holds it: its runner is
-// proven dead.
-func (r *Reconciler) unlock(ctx context.Context, run *infrav1.WorkspaceRun) (bool, error) {
-	lease := client.ObjectKey{Namespace: run.Namespace, Name: tfstate.LeaseName(tfstate.Suffix(run.Namespace, run.Spec.ApplyName))}
-	return runner.Unlock(ctx, r.Client, lease, run.Name)
 }

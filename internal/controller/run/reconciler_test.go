@@ -8,6 +8,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -202,6 +203,13 @@ func TestHowARunEndedIsRecordedOnce(t *testing.T) {
 	}
 }
 
+// expectLockReleased checks that the release of a lock was told and counted once.
+func (w *world) expectLockReleased(before float64) {
+	w.t.Helper()
+	w.Expect(w.recorder.Events).To(Receive(ContainSubstring(ReasonLockReleased)))
+	w.Expect(testutil.ToFloat64(locksReleased)).To(Equal(before + 1))
+}
+
 func TestTheLockOfALostRunIsReleased(t *testing.T) {
 	tests := map[string]struct{ holder, left, message string }{
 		"its own":       {"w-1", "", "it was killed; its lock on the state was released"},
@@ -215,8 +223,13 @@ func TestTheLockOfALostRunIsReleased(t *testing.T) {
 				w.lease(tt.holder)
 			}
 			w.executor.execution = opentofu.Execution{State: opentofu.ExecutionLost, Message: "it was killed"}
+			before := testutil.ToFloat64(locksReleased)
 			w.reconcile()
+			if tt.holder == "w-1" {
+				w.expectLockReleased(before)
+			}
 			w.expectSucceeded("False Lost")
+			w.Expect(testutil.ToFloat64(locksReleased) > before).To(Equal(tt.holder == "w-1"))
 			status := w.run().Status
 			w.Expect(status.Phase).To(Equal(infrav1.RunLost))
 			w.Expect(status.FailureKind).To(Equal(infrav1.FailureTransient))
@@ -249,9 +262,15 @@ func TestARunWithAResultKeepsItsLockOnlyWithAnUnsavedState(t *testing.T) {
 			w := newWorld(t)
 			w.lease("w-1")
 			w.executor.execution = opentofu.Execution{State: opentofu.ExecutionEnded, Result: &tt.result}
+			before := testutil.ToFloat64(locksReleased)
 			w.reconcile()
 			w.reconcile()
 			w.Expect(w.holder()).To(Equal(tt.holder))
+			if tt.holder == "" {
+				w.expectLockReleased(before)
+			}
+			w.expectSucceeded("False " + tt.result.Reason)
+			w.Expect(testutil.ToFloat64(locksReleased) > before).To(Equal(tt.holder == ""))
 		})
 	}
 }
@@ -273,7 +292,9 @@ func TestARunIsNotLostBeforeItsLockIsReleased(t *testing.T) {
 	w.expectSucceeded("False LockNotReleased")
 	w.Expect(w.run().Ended()).To(BeFalse())
 	w.reconciler.Client = env.Client
+	before := testutil.ToFloat64(locksReleased)
 	w.reconcile()
+	w.expectLockReleased(before)
 	w.expectSucceeded("False Lost")
 	w.Expect(w.holder()).To(BeEmpty())
 }
