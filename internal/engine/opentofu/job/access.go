@@ -24,8 +24,8 @@ import (
 // fieldOwner is who has the fields that are ours in what is applied.
 const fieldOwner = client.FieldOwner("capt-manager")
 
-// grant makes what the runner reads and writes, empty, since it may not create
-// anything, and the right to it.
+// grant makes what the runner reads and writes, empty, and the right to it: by itself it
+// may create no more than the Secrets of its state.
 func (e *Executor) grant(ctx context.Context, run *infrav1.WorkspaceRun, spec infrav1.RunnerSpec) error {
 	workspace := metav1.GetControllerOf(run)
 	if workspace == nil {
