@@ -51,7 +51,7 @@ func (r *Reconciler) readSecrets(ctx context.Context, s *scope) error {
 	}
 	for _, believe := range s.beliefs() {
 		for _, name := range []string{contract, kubeconfig.AdministratorsSecretName(s.plane.Name)} {
-			if s.secrets[name] == nil || !metav1.IsControlledBy(s.secrets[name], s.plane) || !believe(s.value(name)) {
+			if !s.mayBelieve(name) || !believe(s.value(name)) {
 				continue
 			}
 			if judged, err := r.judgeSecret(s, name); err == nil {
@@ -77,6 +77,16 @@ func (s *scope) beliefs() (beliefs []func(value []byte) bool) {
 		beliefs = append(beliefs, func(value []byte) bool { return digest(value) == want })
 	}
 	return beliefs
+}
+
+// mayBelieve tells whether what is in a Secret can be ours by whose it is. One that
+// has lost its owner is, if what was noted proves it.
+func (s *scope) mayBelieve(name string) bool {
+	if secret := s.secrets[name]; secret != nil && metav1.IsControlledBy(secret, s.plane) {
+		return true
+	}
+	verdict := s.verdict(name)
+	return len(s.noted()) > 0 && (verdict == kubeconfig.Ours || verdict == kubeconfig.Adopt)
 }
 
 // noted are the digests that were noted, the latest first.

@@ -13,6 +13,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -147,4 +148,45 @@ func TestTheSecretOfACAGoesWithIt(t *testing.T) {
 	w.Expect(w.condition("KubeconfigReady")).To(Equal("True KubeconfigReady"))
 	w.Expect(w.has("c-ca", &corev1.Secret{})).To(BeFalse(), "its certificate is publicly trusted now")
 	w.Expect(w.has("c-kubeconfig", &corev1.Secret{})).To(BeTrue())
+}
+
+// The module's credential has ended, so that nothing else leads to a token.
+func TestWhatWasNotedIsBelievedWhoeverOwnsIt(t *testing.T) {
+	for name, change := range map[string]func(owners []metav1.OwnerReference) []metav1.OwnerReference{
+		"nobody": func([]metav1.OwnerReference) []metav1.OwnerReference { return nil },
+		"the control plane before a restore": func(owners []metav1.OwnerReference) []metav1.OwnerReference {
+			owners[0].UID = "earlier"
+			return owners
+		},
+		"the control plane, no longer the controller": func(owners []metav1.OwnerReference) []metav1.OwnerReference {
+			owners[0].Controller = nil
+			return owners
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWith(t, nil, jwt("module", noon, time.Hour))
+			w.clusters.token = w.own(noon, 24*time.Hour)
+			w.settle()
+			for _, name := range published {
+				secret := w.secret(name)
+				secret.OwnerReferences = change(secret.OwnerReferences)
+				w.update(secret)
+			}
+			w.at(2 * time.Hour).reconcile()
+			w.expectPublished(w.clusters.token)
+			w.Expect(w.condition("KubeconfigReady")).To(Equal("True KubeconfigReady"))
+			w.Expect(w.request()).To(BeEmpty())
+		})
+	}
+}
+
+func TestNothingIsBelievedThatIsNobodysIfNothingWasNoted(t *testing.T) {
+	w := newWith(t, nil, jwt("module", noon.Add(-time.Hour), time.Hour))
+	w.create(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "c-kubeconfig"}, Type: clusterv1.ClusterSecretType,
+		Data: map[string][]byte{"value": kubeconfigOf(parts(w.own(noon, 24*time.Hour)))},
+	})
+	w.settle()
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("False CredentialExpired"))
+	w.Expect(w.secret("c-kubeconfig").OwnerReferences).To(BeEmpty())
 }
