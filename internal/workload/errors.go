@@ -50,7 +50,7 @@ func (e *Error) Reason() string { return e.reason }
 // messages are what there is to say for each reason.
 var messages = map[string]string{
 	ReasonServerUnreachable:        "the API server does not answer, or not as one; see that it runs and can be reached from here",
-	ReasonServerCertificateInvalid: "the certificate of the API server is not one of the published CA, or not for its name, so that nothing was sent to it; see that the server is the right one, and let the module give its CA",
+	ReasonServerCertificateInvalid: "the certificate of the API server is not one of the CA that is given, or not for its name, so that nothing was sent to it; see that the server is the right one, and let the module give its CA",
 	ReasonCredentialRefused:        "the API server refuses the credential; if a new one is not made by itself, see that the module makes one when it is applied again",
 	ReasonCredentialForbidden:      "the API server knows the credential, which may not do what is needed: ask who it is, or make a ServiceAccount in kube-system with its binding and tokens; let the module give an administrator's, or set spec.kubeconfig.credential to Outputs",
 	ReasonAccountNotOurs:           "something in the workload cluster has the name of an object that is needed, and is not CAPT's; delete it there",

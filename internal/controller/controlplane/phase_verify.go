@@ -15,12 +15,14 @@ import (
 
 // Reasons of the condition Connected, besides those of package workload.
 const (
-	// ReasonConnecting: the API server is being asked for the first time. Its
-	// answer wakes us.
+	// ReasonConnecting: the API server is being asked for the first time, in
+	// KubeconfigReady before what is published is replaced. Its answer wakes us.
 	ReasonConnecting = "Connecting"
 	// ReasonNotAsked: the condition is true: spec.kubeconfig.verify is Static.
 	ReasonNotAsked = "NotAsked"
 )
+
+const beingAsked = "the API server is being asked"
 
 // answersLast is how long an answer counts: a reconcile after that asks again.
 const answersLast = 10 * time.Second
@@ -45,7 +47,7 @@ func (r *Reconciler) verify(_ context.Context, s *scope) phase.Outcome {
 	})
 	switch {
 	case s.answer.At.IsZero():
-		return phase.Undecided(ReasonConnecting, "the API server is being asked")
+		return phase.Undecided(ReasonConnecting, beingAsked)
 	case s.answer.Err != nil:
 		return phase.BlockWith(fmt.Errorf("%s: %w", s.kubeconfig.Server, s.answer.Err), ReasonPublishFailed).Within(again)
 	}

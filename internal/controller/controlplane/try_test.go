@@ -9,14 +9,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/captproject/capt/internal/kubeconfig"
+	"github.com/captproject/capt/internal/workload"
 )
 
 // encoded is a kubeconfig as it would be published.
-func (w *world) encoded(token string) string {
+func (w *world) encoded(token string) string { return w.encodedOf(parts(token)) }
+
+func (w *world) encodedOf(outputs map[string]string) string {
 	w.t.Helper()
-	outputs := parts(token)
 	kc, err := kubeconfig.Judge(kubeconfig.Candidate{Parts: kubeconfig.Parts{
-		Server: outputs["endpoint"], CACertificate: []byte(outputs["cluster_ca_certificate"]), Token: token,
+		Server: outputs["endpoint"], CACertificate: []byte(outputs["cluster_ca_certificate"]), Token: outputs["token"],
 	}}, noon)
 	w.Expect(err).NotTo(HaveOccurred())
 	secrets, err := kubeconfig.Secrets(client.ObjectKey{Namespace: w.namespace, Name: "c"}, "p", kc)
@@ -39,6 +41,17 @@ func TestWhatIsRefusedReplacesNothing(t *testing.T) {
 	w.Expect(w.publishedToken()).To(Equal("bad"), "it is taken now")
 }
 
+// The server that refuses the new one is there, whatever was found before.
+func TestWhatIsRefusedReplacesNothingOfTheSameServer(t *testing.T) {
+	w := newPublished(t)
+	w.answers(parts("hush-hush"), workload.ReasonServerUnreachable)
+	w.answers(parts("bad"), workload.ReasonCredentialRefused)
+	w.store(w.apply().Status.OutputsSecretName, parts("bad"))
+	w.reconcile()
+	w.expectPublished("hush-hush")
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("False CredentialRefused"))
+}
+
 func TestWhatIsRefusedReplacesWhatIsRefused(t *testing.T) {
 	w := newPublished(t)
 	w.clusters.refused = map[string]bool{w.encoded("bad"): true, w.encoded("hush-hush"): true}
@@ -59,12 +72,93 @@ func TestNothingIsReplacedBeforeItWasTried(t *testing.T) {
 	w.Expect(w.publishedToken()).To(Equal("new"))
 }
 
-func TestAnotherClusterIsNotTriedFirst(t *testing.T) {
+// answers has an API server say this to the kubeconfig of these outputs, now.
+func (w *world) answers(outputs map[string]string, reason string) {
+	w.t.Helper()
+	if w.clusters.answers == nil {
+		w.clusters.answers = map[string]workload.Answer{}
+	}
+	w.clusters.answers[w.encodedOf(outputs)] = workload.Answer{At: w.clock.Now(), Err: workload.NewError(reason), Failures: 1}
+}
+
+func TestAnotherClusterIsTriedFirst(t *testing.T) {
 	w := newPublished(t)
 	w.clusters.silent = true
-	other := parts("new")
-	other["endpoint"] = "https://other:6443"
-	w.store(w.apply().Status.OutputsSecretName, other)
+	w.store(w.apply().Status.OutputsSecretName, moved("hush-hush"))
+	w.Expect(w.reconcile()).To(BeZero(), "the answer wakes us")
+	w.expectPublished("hush-hush")
+	w.clusters.silent = false
 	w.reconcile()
-	w.Expect(w.publishedToken()).To(Equal("new"))
+	w.Expect(string(w.secret("c-kubeconfig").Data["value"])).To(Equal(w.encodedOf(moved("hush-hush"))))
+}
+
+func TestAServerThatDoesNotAnswerMayBeTheNewAddress(t *testing.T) {
+	w := newPublished(t)
+	w.answers(moved("hush-hush"), workload.ReasonServerUnreachable)
+	w.store(w.apply().Status.OutputsSecretName, moved("hush-hush"))
+	w.reconcile()
+	w.Expect(string(w.secret("c-kubeconfig").Data["value"])).To(Equal(w.encodedOf(moved("hush-hush"))))
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("True KubeconfigReady"))
+	w.Expect(w.condition("Connected")).To(Equal("False ServerUnreachable"))
+}
+
+func TestAWrongClusterReplacesNothing(t *testing.T) {
+	otherCA := with("cluster_ca_certificate", newCA())
+	for name, tt := range map[string]struct {
+		outputs map[string]string
+		reason  string
+	}{
+		"the server has another certificate":    {moved("hush-hush"), workload.ReasonServerCertificateInvalid},
+		"the server knows another credential":   {moved("hush-hush"), workload.ReasonCredentialRefused},
+		"the CA is not that of the certificate": {otherCA, workload.ReasonServerCertificateInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newPublished(t)
+			w.answers(tt.outputs, tt.reason)
+			w.store(w.apply().Status.OutputsSecretName, tt.outputs)
+			w.Expect(w.reconcile()).To(Equal(ctrl.Result{RequeueAfter: 2 * time.Second}))
+			w.Expect(w.condition("KubeconfigReady")).To(Equal("False " + tt.reason))
+			w.Expect(w.condition("Connected")).To(Equal("True Connected"))
+			w.expectPublished("hush-hush")
+
+			w.delete(w.secret("p-control-plane-kubeconfig"))
+			w.reconcile()
+			w.expectPublished("hush-hush")
+
+			w.answers(parts("hush-hush"), workload.ReasonServerUnreachable)
+			w.reconcile()
+			w.Expect(string(w.secret("c-kubeconfig").Data["value"])).To(Equal(w.encodedOf(tt.outputs)), "there is no better one")
+		})
+	}
+}
+
+// That was before the new one was tried: a moment in which the server did not answer.
+func TestWhetherWhatIsPublishedIsAnsweredIsAskedAnew(t *testing.T) {
+	w := newPublished(t)
+	w.answers(parts("hush-hush"), workload.ReasonServerUnreachable)
+	w.reconcile()
+	w.Expect(w.condition("Connected")).To(Equal("False ServerUnreachable"))
+	w.at(time.Second).answers(moved("hush-hush"), workload.ReasonServerCertificateInvalid)
+	w.store(w.apply().Status.OutputsSecretName, moved("hush-hush"))
+	w.reconcile()
+	w.expectPublished("hush-hush")
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("True KubeconfigReady"), "until it is known")
+	w.clusters.answers[w.encoded("hush-hush")] = workload.Answer{At: w.clock.Now()}
+	w.reconcile()
+	w.expectPublished("hush-hush")
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("False ServerCertificateInvalid"))
+}
+
+func TestATokenOfOursIsNotReplacedByAWrongCluster(t *testing.T) {
+	w := newWith(t, nil, jwt("module", noon, time.Hour))
+	w.clusters.token = w.own(noon, 24*time.Hour)
+	w.settle()
+	outputs := moved(jwt("module", noon, time.Hour))
+	w.answers(outputs, workload.ReasonServerCertificateInvalid)
+	w.clusters.refusedToken = workload.NewError(workload.ReasonServerCertificateInvalid)
+	w.store(w.apply().Status.OutputsSecretName, outputs)
+	w.reconcile()
+	w.expectPublished(w.clusters.token)
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("False ServerCertificateInvalid"))
+	w.Expect(w.plane().Status.Kubeconfig.Credential).To(BeEquivalentTo("ServiceAccountToken"))
 }
