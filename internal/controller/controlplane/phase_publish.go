@@ -125,7 +125,7 @@ func (s *scope) describe(secretName string) {
 	s.described, s.isOut = true, !s.withheld
 }
 
-// secretError says why a Secret was not written.
+// secretError says what is wrong with a Secret.
 type secretError struct{ reason, message string }
 
 func (e *secretError) Error() string { return e.message }

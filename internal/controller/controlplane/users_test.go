@@ -45,7 +45,12 @@ func TestAUsersKubeconfigIsJudgedAndReported(t *testing.T) {
 	w.update(theirs)
 	w.reconcile()
 	w.Expect(w.condition("KubeconfigReady")).To(Equal("False KubeconfigUnreadable"))
-	theirs.Data["value"], theirs.Labels = kubeconfigOf(parts("opaque")), nil
+	theirs.Data = map[string][]byte{"kubeconfig": kubeconfigOf(parts("opaque"))}
+	w.update(theirs)
+	w.reconcile()
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("False KubeconfigUnreadable"))
+	w.Expect(w.message("KubeconfigReady")).To(ContainSubstring("no key value"))
+	theirs.Data, theirs.Labels = map[string][]byte{"value": kubeconfigOf(parts("opaque"))}, nil
 	w.update(theirs)
 	w.reconcile()
 	w.Expect(w.condition("KubeconfigReady")).To(Equal("False SecretLabelMissing"))

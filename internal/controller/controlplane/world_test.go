@@ -214,6 +214,12 @@ func (w *world) condition(name string) string {
 	return ""
 }
 
+// message is what a condition says.
+func (w *world) message(name string) string {
+	w.t.Helper()
+	return conditions.GetMessage(w.plane(), name)
+}
+
 // stands has a workspace stand so that Applied is as given ("" is true), with
 // outputs if they are not nil.
 func (w *world) stands(apply *infrav1.WorkspaceTemplateApply, reason string, outputs map[string]string) {
