@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -177,6 +178,9 @@ func (r *Reconciler) repair(ctx context.Context, plane *controlplanev1.CAPTContr
 	return r.Client.Update(ctx, wanted)
 }
 
+// clusterKind is Cluster API's Cluster, of any version.
+var clusterKind = clusterv1.GroupVersion.WithKind("Cluster").GroupKind()
+
 // adopt returns the owners with ours as the controller: the contract asks for
 // one owner, so that an earlier controller and the Cluster make room.
 func adopt(owners []metav1.OwnerReference, ours metav1.OwnerReference) []metav1.OwnerReference {
@@ -184,7 +188,7 @@ func adopt(owners []metav1.OwnerReference, ours metav1.OwnerReference) []metav1.
 	for _, owner := range owners {
 		isOurs := owner.UID == ours.UID
 		isController := owner.Controller != nil && *owner.Controller
-		isCluster := owner.Kind == "Cluster"
+		isCluster := schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).GroupKind() == clusterKind
 		if !isOurs && !isController && !isCluster {
 			adopted = append(adopted, owner)
 		}
@@ -192,11 +196,12 @@ func adopt(owners []metav1.OwnerReference, ours metav1.OwnerReference) []metav1.
 	return adopted
 }
 
-// deletePublished deletes the Secrets that the control plane controls.
+// deletePublished deletes the Secrets that the control plane controls, also those that
+// have lost their labels.
 func (r *Reconciler) deletePublished(ctx context.Context, plane *controlplanev1.CAPTControlPlane) error {
 	secrets := &metav1.PartialObjectMetadataList{}
 	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	if err := r.Live.List(ctx, secrets, client.InNamespace(plane.Namespace), client.HasLabels{clusterv1.ClusterNameLabel}); err != nil {
+	if err := r.Live.List(ctx, secrets, client.InNamespace(plane.Namespace)); err != nil {
 		return fmt.Errorf("listing the Secrets of the control plane: %w", err)
 	}
 	for i := range secrets.Items {

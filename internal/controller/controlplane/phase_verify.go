@@ -3,12 +3,15 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/captproject/capt/internal/kubeconfig"
 	"github.com/captproject/capt/internal/phase"
 	"github.com/captproject/capt/internal/workload"
 )
@@ -49,7 +52,7 @@ func (r *Reconciler) verify(_ context.Context, s *scope) phase.Outcome {
 	case s.answer.At.IsZero():
 		return phase.Undecided(ReasonConnecting, beingAsked)
 	case s.answer.Err != nil:
-		return phase.BlockWith(fmt.Errorf("%s: %w", s.kubeconfig.Server, s.answer.Err), ReasonPublishFailed).Within(again)
+		return phase.BlockWith(fmt.Errorf("%s: %w", address(s.kubeconfig), s.answer.Err), ReasonPublishFailed).Within(again)
 	}
 	s.plane.Status.Initialization.ControlPlaneInitialized = ptr.To(true)
 	return phase.Done()
@@ -69,6 +72,13 @@ func (r *Reconciler) answersCountSince(s *scope) time.Time {
 		return applied
 	}
 	return since
+}
+
+// address is the host and port of the server. More of its URL is not shown: the path
+// may be a secret of the module.
+func address(kc *kubeconfig.Kubeconfig) string {
+	host, port, _ := kubeconfig.Endpoint(kc.Server) // judged
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
 // reportVersion tells which version runs; as long as that is not known, the one that

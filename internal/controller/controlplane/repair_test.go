@@ -190,3 +190,44 @@ func TestNothingIsBelievedThatIsNobodysIfNothingWasNoted(t *testing.T) {
 	w.Expect(w.condition("KubeconfigReady")).To(Equal("False CredentialExpired"))
 	w.Expect(w.secret("c-kubeconfig").OwnerReferences).To(BeEmpty())
 }
+
+func TestOwnersOfOtherGroupsStay(t *testing.T) {
+	w := newPublished(t)
+	secret := w.secret("c-kubeconfig")
+	secret.OwnerReferences = append(secret.OwnerReferences,
+		metav1.OwnerReference{APIVersion: "cluster.x-k8s.io/v1beta1", Kind: "Cluster", Name: "c", UID: "c"},
+		metav1.OwnerReference{APIVersion: "fleet.example/v1", Kind: "Cluster", Name: "c", UID: "f"})
+	secret.Data = nil
+	w.update(secret)
+	w.reconcile()
+	var owners []string
+	for _, owner := range w.secret("c-kubeconfig").OwnerReferences {
+		owners = append(owners, owner.APIVersion)
+	}
+	w.Expect(owners).To(Equal([]string{controlplanev1.GroupVersion.String(), "fleet.example/v1"}))
+}
+
+func TestSecretsWithoutTheirLabelGoWithTheControlPlane(t *testing.T) {
+	w := newPublished(t)
+	for _, name := range published {
+		secret := w.secret(name)
+		secret.Labels = nil
+		w.update(secret)
+	}
+	w.delete(w.plane())
+	w.reconcile() // the workspace goes
+	w.reconcile()
+	w.Expect(w.has("p", &controlplanev1.CAPTControlPlane{})).To(BeFalse())
+	for _, name := range published {
+		w.Expect(w.has(name, &corev1.Secret{})).To(BeFalse(), name)
+	}
+}
+
+func TestOnlyTheHostOfTheServerIsShown(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	w.stands(w.apply(), "", with("endpoint", "https://H/hush/hush"))
+	w.clusters.refusal = workload.NewError(workload.ReasonServerUnreachable)
+	w.reconcile()
+	w.Expect(w.message("Connected")).To(HavePrefix("h:443: the API server does not answer"))
+}
