@@ -73,7 +73,7 @@ func (r *Reconciler) publishKubeconfig(ctx context.Context, s *scope) phase.Outc
 		case verdict == kubeconfig.Foreign:
 			s.conflicts++
 			s.withheld = s.withheld || secret.Name == secrets[0].Name
-			foreign = append(foreign, &secretError{ReasonSecretForeign, fmt.Sprintf(
+			foreign = append(foreign, &defect{ReasonSecretForeign, fmt.Sprintf(
 				"Secret %s is controlled by something else and was not touched; delete it, or name it in the annotation %s of this object to have it taken over", secret.Name, kubeconfig.TakeOverAnnotation)})
 		case verdict == kubeconfig.NameTaken:
 			s.conflicts++
@@ -126,13 +126,13 @@ func (s *scope) describe(secretName string) {
 	s.described, s.isOut = true, !s.withheld
 }
 
-// secretError says what is wrong with a Secret.
-type secretError struct{ reason, message string }
+// defect says what is wrong with a Secret, or with what is to be in it.
+type defect struct{ reason, message string }
 
-func (e *secretError) Error() string { return e.message }
+func (e *defect) Error() string { return e.message }
 
 // Reason is what conditions show.
-func (e *secretError) Reason() string { return e.reason }
+func (e *defect) Reason() string { return e.reason }
 
 // publish makes one Secret be as desired, if it is ours to write. It was read
 // before the outputs: one that has changed since is a conflict.

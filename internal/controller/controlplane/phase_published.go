@@ -128,11 +128,11 @@ func (s *scope) verdict(name string) kubeconfig.Verdict {
 func (r *Reconciler) judgeSecret(s *scope, name string) (*kubeconfig.Kubeconfig, error) {
 	secret := s.secrets[name]
 	if secret.Labels[clusterv1.ClusterNameLabel] == "" && s.verdict(name) == kubeconfig.UserProvided {
-		return nil, &secretError{ReasonSecretLabelMissing, fmt.Sprintf("Cluster API does not see it without the label %s", clusterv1.ClusterNameLabel)}
+		return nil, &defect{ReasonSecretLabelMissing, fmt.Sprintf("Cluster API does not see it without the label %s", clusterv1.ClusterNameLabel)}
 	}
 	value := s.value(name)
 	if len(value) == 0 {
-		return nil, &secretError{kubeconfig.ReasonUnreadable, fmt.Sprintf("it has no key %s, or nothing in it", kubeconfig.KubeconfigKey)}
+		return nil, &defect{kubeconfig.ReasonUnreadable, fmt.Sprintf("it has no key %s, or nothing in it", kubeconfig.KubeconfigKey)}
 	}
 	return kubeconfig.Judge(kubeconfig.Candidate{Kubeconfig: value, AllowInsecure: s.allowsInsecure()}, r.Clock.Now())
 }

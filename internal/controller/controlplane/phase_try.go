@@ -13,12 +13,20 @@ import (
 	"github.com/captproject/capt/internal/workload"
 )
 
+// Reasons of the condition KubeconfigReady about what is tried, besides those of
+// package workload.
+const (
+	// ReasonCAMissing: the module gives no CA, and the certificate of the API server
+	// is not publicly trusted. It is tried again, and other outputs wake us.
+	ReasonCAMissing = "CAMissing"
+)
+
 // tryCredential keeps a kubeconfig that opens nothing from taking the place of one
-// that does. A server that does not answer holds nothing back: it may be the new
-// address that is the right one.
+// that does, and one without a CA that needs one from being published at all. A server
+// that does not answer holds nothing back: it may be the new address that is the right
+// one.
 func (r *Reconciler) tryCredential(_ context.Context, s *scope) phase.Outcome {
-	candidate := s.kubeconfig
-	value, err := candidate.Bytes(s.cluster.Name)
+	value, err := s.kubeconfig.Bytes(s.cluster.Name)
 	if err != nil {
 		return phase.Fail(ReasonPublishFailed, err)
 	}
@@ -31,10 +39,46 @@ func (r *Reconciler) tryCredential(_ context.Context, s *scope) phase.Outcome {
 	if answer.At.IsZero() {
 		return s.stay(phase.Undecided(ReasonConnecting, beingAsked))
 	}
-	if reason := reasonOf(answer.Err); reason != workload.ReasonCredentialRefused && reason != workload.ReasonServerCertificateInvalid {
+	why := opensNothing(s.kubeconfig, answer.Err)
+	switch {
+	case why == nil, s.published == nil && reasonOf(why) != ReasonCAMissing:
 		return phase.Done()
+	case s.published != nil:
+		return r.replace(s, why, answer.At).Within(again)
 	}
-	opens, known, err := r.publishedOpens(s, answer.At)
+	return phase.BlockWith(why, ReasonPublishFailed).Within(again)
+}
+
+// mustTry tells whether a kubeconfig is to take the place of another, or has no CA. A
+// token of the account has been tried when it was issued.
+func (r *Reconciler) mustTry(s *scope, value []byte) bool {
+	if s.users || r.isStatic(s) || s.credential == controlplanev1.PublishedServiceAccountToken {
+		return false
+	}
+	if s.published == nil {
+		return needsPublicTrust(s.kubeconfig)
+	}
+	return digest(value) != s.publishedDigest
+}
+
+func needsPublicTrust(kc *kubeconfig.Kubeconfig) bool { return kc.CA == nil && !kc.Insecure }
+
+// opensNothing is why a kubeconfig that was tried is no good, beyond doubt; nil if it
+// may be.
+func opensNothing(kc *kubeconfig.Kubeconfig, answer error) error {
+	switch reason := reasonOf(answer); {
+	case reason == workload.ReasonServerCertificateInvalid && needsPublicTrust(kc):
+		return &defect{ReasonCAMissing, fmt.Sprintf("the module gives no CA certificate, and that of the API server at %s is not publicly trusted, or not for its name, so that nothing was sent to it; let the module give the CA, or name its output as cluster_ca_certificate in spec.outputs", address(kc))}
+	case reason == workload.ReasonServerCertificateInvalid, reason == workload.ReasonCredentialRefused:
+		return fmt.Errorf("%s: %w", address(kc), answer)
+	}
+	return nil
+}
+
+// replace lets a kubeconfig that opens nothing take the place of the published one
+// only if that does not either.
+func (r *Reconciler) replace(s *scope, why error, tried time.Time) phase.Outcome {
+	opens, known, err := r.publishedOpens(s, tried)
 	switch {
 	case err != nil:
 		return phase.Fail(ReasonPublishFailed, err)
@@ -43,15 +87,8 @@ func (r *Reconciler) tryCredential(_ context.Context, s *scope) phase.Outcome {
 	case !opens:
 		return phase.Done()
 	}
-	why := fmt.Errorf("what was published stays, because the new one opens nothing: %w", answer.Err)
-	return s.stay(phase.BlockWith(why, ReasonPublishFailed).Within(again))
-}
-
-// mustTry tells whether a kubeconfig is to take the place of another. A token of the
-// account has been tried when it was issued.
-func (r *Reconciler) mustTry(s *scope, value []byte) bool {
-	return s.published != nil && !s.users && !r.isStatic(s) &&
-		s.credential != controlplanev1.PublishedServiceAccountToken && digest(value) != s.publishedDigest
+	why = fmt.Errorf("what was published stays, because the new one opens nothing: %w", why)
+	return s.stay(phase.BlockWith(why, ReasonPublishFailed))
 }
 
 // publishedOpens tells whether the published kubeconfig opens its cluster still. That
@@ -77,6 +114,8 @@ func (r *Reconciler) publishedOpens(s *scope, tried time.Time) (opens, known boo
 
 // stay leaves published what is.
 func (s *scope) stay(outcome phase.Outcome) phase.Outcome {
-	s.keep()
-	return outcome.Proceed()
+	if s.published != nil {
+		s.keep()
+	}
+	return s.goOnWithPublished(outcome)
 }

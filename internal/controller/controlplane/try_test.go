@@ -5,9 +5,11 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	"github.com/captproject/capt/internal/kubeconfig"
 	"github.com/captproject/capt/internal/workload"
 )
@@ -161,4 +163,56 @@ func TestATokenOfOursIsNotReplacedByAWrongCluster(t *testing.T) {
 	w.expectPublished(w.clusters.token)
 	w.Expect(w.condition("KubeconfigReady")).To(Equal("False ServerCertificateInvalid"))
 	w.Expect(w.plane().Status.Kubeconfig.Credential).To(BeEquivalentTo("ServiceAccountToken"))
+}
+
+// public are outputs without a CA.
+func public() map[string]string { return with("cluster_ca_certificate", "") }
+
+func TestWithoutACATheCertificateHasToBePubliclyTrusted(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	w.stands(w.apply(), "", public())
+	w.clusters.silent = true
+	w.Expect(w.reconcile()).To(BeZero(), "the answer wakes us")
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("Unknown Connecting"))
+	w.Expect(w.publishedToken()).To(BeEmpty())
+
+	w.clusters.silent = false
+	w.answers(public(), workload.ReasonServerCertificateInvalid)
+	w.Expect(w.reconcile()).To(Equal(ctrl.Result{RequeueAfter: 2 * time.Second}))
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("False CAMissing"))
+	w.Expect(w.message("KubeconfigReady")).To(And(ContainSubstring("h:6443"), ContainSubstring("cluster_ca_certificate")))
+	w.Expect(w.publishedToken()).To(BeEmpty())
+
+	w.store(w.apply().Status.OutputsSecretName, parts("hush-hush"))
+	w.settle()
+	w.expectPublished("hush-hush")
+	w.store(w.apply().Status.OutputsSecretName, public())
+	w.reconcile()
+	w.Expect(w.condition("KubeconfigReady")).To(Equal("False CAMissing"))
+	w.expectPublished("hush-hush")
+}
+
+func TestWithoutACANothingElseHoldsTheFirstKubeconfigBack(t *testing.T) {
+	for _, reason := range []string{workload.ReasonServerUnreachable, workload.ReasonCredentialRefused} {
+		t.Run(reason, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.reconcile()
+			w.stands(w.apply(), "", public())
+			w.answers(public(), reason)
+			w.settle()
+			w.Expect(w.publishedToken()).To(Equal("hush-hush"))
+			w.Expect(w.condition("KubeconfigReady")).To(Equal("True KubeconfigReady"))
+		})
+	}
+	t.Run("nobody is asked", func(t *testing.T) {
+		w := newWorld(t, func(plane *controlplanev1.CAPTControlPlane, _ *clusterv1.Cluster) {
+			plane.Spec.Kubeconfig.Verify = "Static"
+		})
+		w.reconcile()
+		w.stands(w.apply(), "", public())
+		w.clusters.silent = true
+		w.settle()
+		w.Expect(w.publishedToken()).To(Equal("hush-hush"))
+	})
 }
