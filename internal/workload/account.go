@@ -177,21 +177,3 @@ func (a Account) mayRenew(ctx context.Context, c *connection) error {
 	}
 	return err
 }
-
-// remove deletes everything that was made. The binding goes last: without it a
-// token of the account could delete nothing.
-func (a Account) remove(ctx context.Context, c client.Client) error {
-	all := Account{ControlPlane: a.ControlPlane}.objects()
-	order := []client.Object{all[3], all[2], all[0], all[1]}
-	for _, obj := range order {
-		err := c.Get(ctx, client.ObjectKeyFromObject(obj), obj)
-		if err == nil && a.owns(obj) {
-			uid := obj.GetUID()
-			err = c.Delete(ctx, obj, client.Preconditions{UID: &uid})
-		}
-		if client.IgnoreNotFound(err) != nil {
-			return err
-		}
-	}
-	return nil
-}
