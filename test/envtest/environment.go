@@ -35,14 +35,15 @@ type Environment struct {
 }
 
 // Run starts an API server, fills env, runs the tests, and stops the server. It
-// returns the exit code of the tests; 1 if the server does not start.
+// returns the exit code of the tests; 1 if the server does not start. flags are
+// further ones of kube-apiserver, such as "v=2".
 //
 //	var env envtest.Environment
 //
 //	func TestMain(m *testing.M) { os.Exit(envtest.Run(m, &env)) }
-func Run(m *testing.M, env *Environment) int {
+func Run(m *testing.M, env *Environment, flags ...string) int {
 	if os.Getenv(serverVariable) != "" {
-		return report("serve", serve(os.Stdin, os.Stdout))
+		return report("serve", serve(os.Stdin, os.Stdout, flags))
 	}
 	server, err := startServer()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -73,11 +74,11 @@ func (s *server) stop() {
 
 // serve runs an API server until stdin closes. Its kubeconfig is all that is
 // written to stdout.
-func serve(stdin io.Reader, stdout io.WriteCloser) error {
+func serve(stdin io.Reader, stdout io.WriteCloser, flags []string) error {
 	// Tests that are gone by now must not take away the one that cleans up.
 	signal.Ignore(syscall.SIGPIPE)
 	log.SetLogger(logr.Discard())
-	environment, err := newEnvironment()
+	environment, err := newEnvironment(flags)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func serve(stdin io.Reader, stdout io.WriteCloser) error {
 	return errors.Join(err, environment.Stop())
 }
 
-func newEnvironment() (*envtest.Environment, error) {
+func newEnvironment(flags []string) (*envtest.Environment, error) {
 	programs, err := toolbox.Ensure(context.Background(), os.Stderr, toolbox.Etcd, toolbox.KubeAPIServer, toolbox.ClusterAPICore)
 	if err != nil {
 		return nil, err
@@ -113,7 +114,12 @@ func newEnvironment() (*envtest.Environment, error) {
 		ControlPlaneStopTimeout:  startTimeout,
 	}
 	environment.ControlPlane.Etcd = &envtest.Etcd{Path: programs.Path(toolbox.Etcd)}
-	environment.ControlPlane.GetAPIServer().Path = programs.Path(toolbox.KubeAPIServer)
+	apiServer := environment.ControlPlane.GetAPIServer()
+	apiServer.Path = programs.Path(toolbox.KubeAPIServer)
+	for _, flag := range flags {
+		name, value, _ := strings.Cut(flag, "=")
+		apiServer.Configure().Set(name, value)
+	}
 	return environment, nil
 }
 
