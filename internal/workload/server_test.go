@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"crypto/tls"
 	"encoding/pem"
 	"io"
 	"log"
@@ -22,12 +23,20 @@ type server struct {
 
 func newServer(t *testing.T, handler http.HandlerFunc) *server {
 	t.Helper()
+	return newServerWith(t, nil, handler)
+}
+
+// newServerWith is newServer with a TLS configuration; without certificates in it
+// the server has one that is good.
+func newServerWith(t *testing.T, config *tls.Config, handler http.HandlerFunc) *server {
+	t.Helper()
 	s := &server{}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
 		handler(w, r)
 	}))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.TLS = config
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
@@ -46,9 +55,14 @@ func (s *server) kubeconfig(t *testing.T, ca []byte) []byte {
 
 func kubeconfig(t *testing.T, host string, ca []byte, token string) []byte {
 	t.Helper()
+	return kubeconfigOf(t, host, ca, &clientcmdapi.AuthInfo{Token: token})
+}
+
+func kubeconfigOf(t *testing.T, host string, ca []byte, user *clientcmdapi.AuthInfo) []byte {
+	t.Helper()
 	text, err := clientcmd.Write(clientcmdapi.Config{
 		Clusters:       map[string]*clientcmdapi.Cluster{"c": {Server: host, CertificateAuthorityData: ca}},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"u": {Token: token}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"u": user},
 		Contexts:       map[string]*clientcmdapi.Context{"x": {Cluster: "c", AuthInfo: "u"}},
 		CurrentContext: "x",
 	})

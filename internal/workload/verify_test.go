@@ -121,12 +121,6 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func TestNothingIsSentToAServerWithAnotherCertificate(t *testing.T) {
-	d, s := newDesk(t), newServer(t, func(http.ResponseWriter, *http.Request) {})
-	d.Expect(d.verify(s.kubeconfig(t, env.Config.CAData)).Err).To(reason(ReasonServerCertificateInvalid))
-	d.Expect(s.requests.Load()).To(BeZero())
-}
-
 func TestNoServerSendsACredentialOn(t *testing.T) {
 	d := newDesk(t)
 	thief := newServer(t, func(http.ResponseWriter, *http.Request) {})
