@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/rest"
@@ -24,25 +25,41 @@ import (
 // anything but its judged parts.
 func FuzzFile(f *testing.F) {
 	for _, file := range fileSeeds() {
-		f.Add(file)
+		f.Add(file, false, int32(0), int32(0))
+		f.Add(file, true, int32(-60), int32(60))
 	}
-	f.Fuzz(func(t *testing.T, file []byte) { expectJudged(t, Candidate{Kubeconfig: file}) })
+	f.Fuzz(func(t *testing.T, file []byte, insecure bool, made, ends int32) {
+		expectJudged(t, Candidate{Kubeconfig: file, AllowInsecure: insecure, Made: inSeconds(made), Ends: inSeconds(ends)})
+	})
+}
+
+// inSeconds is a time after or before now; at 0 it is not known.
+func inSeconds(seconds int32) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return now.Add(time.Duration(seconds) * time.Second)
 }
 
 // FuzzParts is FuzzFile for parts.
 func FuzzParts(f *testing.F) {
-	f.Add("https://h:6443", "", pki.ca, pki.certificate, pki.key, "")
-	f.Add("https://[fd00::1]:6443", "kubernetes.default", append([]byte("CA:\n"), pki.ca...), []byte(nil), []byte(nil), eks(presigned(now)))
-	f.Add("HTTPS://H/%2e/ü", "10.0.0.1", []byte(" "), []byte(nil), []byte(nil), jwt(`{"nbf":1,"exp":1e300}`))
-	f.Add("https://u@h?q#f", "h:1", []byte("x"), bytes.Clone(pki.key), pki.key, eks("https://h/?X-Amz-Date=x"))
-	f.Add("https://h", "", []byte(nil), pki.certificate, bytes.ReplaceAll(pki.key, []byte("PRIVATE KEY"), []byte("X-PRIVATE KEY")), "t")
-	f.Add("https://h", "", []byte(nil), pki.certificate, append(encode("EC PARAMETERS", []byte{6}), pki.key...), " t\n")
-	f.Add("https://h", "", pki.ca, pki.certificate, pkcs8(newKey()), "")
-	f.Add("https://h", "", pki.ca[1:], []byte(nil), []byte(nil), "hush hush")
-	f.Add("https://h", "", pki.ca, []byte(nil), []byte(nil), eks(presigned(now.Add(past))))
-	f.Fuzz(func(t *testing.T, server, name string, ca, certificate, key []byte, token string) {
-		expectJudged(t, Candidate{Parts: Parts{Server: server, TLSServerName: name,
-			CACertificate: ca, ClientCertificate: certificate, ClientKey: key, Token: token}})
+	add := func(server, name string, ca, certificate, key []byte, token string) {
+		f.Add(server, name, ca, certificate, key, token, false, int32(0), int32(0))
+		f.Add(server, name, ca, certificate, key, token, true, int32(-60), int32(60))
+	}
+	add("https://h:6443", "", pki.ca, pki.certificate, pki.key, "")
+	add("https://[fd00::1]:6443", "kubernetes.default", append([]byte("CA:\n"), pki.ca...), []byte(nil), []byte(nil), eks(presigned(now)))
+	add("HTTPS://H/%2e/ü", "10.0.0.1", []byte(" "), []byte(nil), []byte(nil), jwt(`{"nbf":1,"exp":1e300}`))
+	add("https://u@h?q#f", "h:1", []byte("x"), bytes.Clone(pki.key), pki.key, eks("https://h/?X-Amz-Date=x"))
+	add("https://h", "", []byte(nil), pki.certificate, bytes.ReplaceAll(pki.key, []byte("PRIVATE KEY"), []byte("X-PRIVATE KEY")), "t")
+	add("https://h", "", []byte(nil), pki.certificate, append(encode("EC PARAMETERS", []byte{6}), pki.key...), " t\n")
+	add("https://h", "", pki.ca, pki.certificate, pkcs8(newKey()), "")
+	add("https://h", "", pki.ca[1:], []byte(nil), []byte(nil), "hush hush")
+	add("https://h", "", pki.ca, []byte(nil), []byte(nil), eks(presigned(now.Add(past))))
+	f.Fuzz(func(t *testing.T, server, name string, ca, certificate, key []byte, token string, insecure bool, made, ends int32) {
+		expectJudged(t, Candidate{AllowInsecure: insecure, Made: inSeconds(made), Ends: inSeconds(ends),
+			Parts: Parts{Server: server, TLSServerName: name,
+				CACertificate: ca, ClientCertificate: certificate, ClientKey: key, Token: token}})
 	})
 }
 
@@ -67,6 +84,7 @@ func fileSeeds() [][]byte {
 		[]byte("a: &a [*a]\nclusters: *a"),
 		[]byte("clusters: [{name: &c c, cluster: {server: &s 'https://h'}}]\nusers: [{name: *c, user: {token: *s}}]\ncontexts: [{name: *c, context: {cluster: *c, user: *c}}]\n"),
 		aliasBomb(),
+		file(func(c, _, _ map[string]any) { c["insecure-skip-tls-verify"] = true }),
 		[]byte("hush-hush"), []byte("clusters: [hush-hush"), bytes.Replace(plain, []byte("https://h"), []byte("hush-hush"), 1),
 		file(func(c, u, f map[string]any) {
 			u["exec"], u["as"], u["username"], u["tokenFile"] = map[string]any{"command": "hush-hush"}, "hush-hush", "hush-hush", "/hush-hush"
@@ -92,8 +110,12 @@ func expectJudged(t *testing.T, c Candidate) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expectOnlyParts(t, published)
-	again, err := Judge(Candidate{Kubeconfig: published}, now)
+	if kc.Insecure && (!c.AllowInsecure || len(c.Kubeconfig) == 0) {
+		t.Fatal("insecure, which was not allowed")
+	}
+	expectLife(t, c, kc.Life)
+	expectOnlyParts(t, published, kc.Insecure)
+	again, err := Judge(Candidate{Kubeconfig: published, AllowInsecure: kc.Insecure}, now)
 	if err != nil {
 		t.Fatalf("accepted, but not again: %v", err)
 	}
@@ -105,9 +127,24 @@ func expectJudged(t *testing.T, c Candidate) {
 	}
 }
 
+// expectLife checks that a life is not over, not longer than the candidate says, and half over
+// before its end.
+func expectLife(t *testing.T, c Candidate, l Life) {
+	t.Helper()
+	if !c.Ends.IsZero() && (l.Expires == nil || l.Expires.After(c.Ends)) {
+		t.Fatalf("lives longer than to %s: %+v", c.Ends, l)
+	}
+	if l.Expires == nil {
+		return
+	}
+	if half := l.HalfLife(); !now.Before(*l.Expires) || l.Issued.Before(*l.Expires) && half.After(*l.Expires) {
+		t.Fatalf("half over at %s: %+v", half, l)
+	}
+}
+
 // expectOnlyParts checks that a client can be made of a published file, and that the file has one
-// context with a server, a CA and one credential, and nothing else.
-func expectOnlyParts(t *testing.T, published []byte) {
+// context with a server, a CA unless it is insecure, and one credential, and nothing else.
+func expectOnlyParts(t *testing.T, published []byte, insecure bool) {
 	t.Helper()
 	config, err := clientcmd.Load(published)
 	if err != nil || config.Clusters["name"] == nil || config.AuthInfos["name"] == nil {
@@ -120,7 +157,10 @@ func expectOnlyParts(t *testing.T, published []byte) {
 	parts := clientcmdapi.NewConfig()
 	parts.CurrentContext = "name"
 	parts.Clusters["name"] = &clientcmdapi.Cluster{Server: cluster.Server, TLSServerName: cluster.TLSServerName,
-		CertificateAuthorityData: cluster.CertificateAuthorityData}
+		InsecureSkipTLSVerify: insecure}
+	if !insecure {
+		parts.Clusters["name"].CertificateAuthorityData = cluster.CertificateAuthorityData
+	}
 	parts.AuthInfos["name"] = &clientcmdapi.AuthInfo{Token: user.Token,
 		ClientCertificateData: user.ClientCertificateData, ClientKeyData: user.ClientKeyData}
 	parts.Contexts["name"] = &clientcmdapi.Context{Cluster: "name", AuthInfo: "name"}
