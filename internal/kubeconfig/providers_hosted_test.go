@@ -2,6 +2,7 @@ package kubeconfig_test
 
 import (
 	"regexp"
+	"time"
 
 	"github.com/captproject/capt/internal/contract"
 	"github.com/captproject/capt/internal/kubeconfig"
@@ -9,11 +10,12 @@ import (
 
 func digitalOcean() map[string]shape {
 	const server, token = "https://00000000-1111-2222-3333-444444444444.k8s.ondigitalocean.com", "0123456789abcdef"
+	expires := time.Now().Add(7 * 24 * time.Hour).UTC().Truncate(time.Second)
 	// DigitalOcean no longer gives client certificates, but the attributes are there.
 	resource := func(c cluster) outputs {
 		return outputs{"endpoint": c.server, "kube_config": secret{list{object{
 			"host": c.server, "cluster_ca_certificate": b64(c.ca()), "client_certificate": "", "client_key": "",
-			"token": c.token, "expires_at": "2026-01-01T00:00:00Z", "raw_config": c.file(c.withToken()),
+			"token": c.token, "expires_at": expires.Format(time.RFC3339), "raw_config": c.file(c.withToken()),
 		}}}}
 	}
 	one := func(name string) func(c cluster) outputs {
@@ -22,6 +24,8 @@ func digitalOcean() map[string]shape {
 	return of(server, token, map[string]shape{
 		"block, file mapped": {outputs: resource,
 			mapping: map[string]string{"kubeconfig": "kube_config[0].raw_config"}, works: kubeconfig.Token},
+		"block, file mapped with its end": {outputs: resource, mapping: map[string]string{"kubeconfig": "kube_config[0].raw_config",
+			"kubeconfig_expiration": "kube_config[0].expires_at"}, works: kubeconfig.Token, expires: &expires},
 		"block, parts mapped": {outputs: resource, mapping: map[string]string{"token": "kube_config[0].token",
 			"cluster_ca_certificate": "kube_config[0].cluster_ca_certificate"}, works: kubeconfig.Token},
 		"block, all parts mapped": {outputs: resource, mapping: map[string]string{"token": "kube_config[0].token",

@@ -29,6 +29,8 @@ type shape struct {
 	// publiclyTrusted: the shape has no CA, so only a server with a public certificate is trusted.
 	publiclyTrusted bool
 	version         string
+	// expires is when the credential ends, by the word of an output.
+	expires *time.Time
 	// refused is the reason why there is no kubeconfig.
 	refused string
 }
@@ -62,14 +64,19 @@ func (s shape) test(t *testing.T) {
 		key = rsaKey()
 	}
 	c := newCluster(t, s.server, s.token, key)
-	published, version, err := publish(s.outputs(c).document(t), s.mapping)
+	kc, version, err := judge(s.outputs(c).document(t), s.mapping)
 	if s.refused != "" {
 		g.Expect(reason(err)).To(Equal(s.refused), "%v", err)
-		g.Expect(published).To(BeNil())
+		g.Expect(kc).To(BeNil())
 		return
 	}
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(version).To(Equal(s.version))
+	if s.expires != nil {
+		g.Expect(kc.Expires).To(Equal(s.expires))
+	}
+	published, err := kc.Bytes("one")
+	g.Expect(err).NotTo(HaveOccurred())
 
 	// Nothing gets to a server that has the right name and a certificate of another CA.
 	expectUntouched(t, startAPIServer(t, c, newAuthority(t)), published)
@@ -86,8 +93,8 @@ func (s shape) test(t *testing.T) {
 	g.Expect(apierrors.IsUnauthorized(err)).To(BeTrue(), "%v", err)
 }
 
-// publish goes from outputs to the kubeconfig in the Secret, and the version that the module tells.
-func publish(document []byte, mapping map[string]string) (published []byte, version string, err error) {
+// judge goes from outputs to what may be published, and the version that the module tells.
+func judge(document []byte, mapping map[string]string) (kc *kubeconfig.Kubeconfig, version string, err error) {
 	o, err := contract.Decode(document)
 	if err != nil {
 		return nil, "", err
@@ -96,18 +103,14 @@ func publish(document []byte, mapping map[string]string) (published []byte, vers
 	if err != nil {
 		return nil, "", err
 	}
-	kc, err := kubeconfig.Judge(kubeconfig.Candidate{Kubeconfig: plane.Kubeconfig, Parts: kubeconfig.Parts{
+	kc, err = kubeconfig.Judge(kubeconfig.Candidate{Kubeconfig: plane.Kubeconfig, Ends: plane.Expiration, Parts: kubeconfig.Parts{
 		Server:            plane.Endpoint,
 		CACertificate:     plane.CACertificate,
 		ClientCertificate: plane.ClientCertificate,
 		ClientKey:         plane.ClientKey,
 		Token:             plane.Token,
 	}}, time.Now())
-	if err != nil {
-		return nil, "", err
-	}
-	published, err = kc.Bytes("one")
-	return published, plane.KubernetesVersion, err
+	return kc, plane.KubernetesVersion, err
 }
 
 func reason(err error) string {
