@@ -73,7 +73,7 @@ func (l lookup) parts() (ControlPlane, error) {
 	if missing := missingParts(found); len(missing) > 0 {
 		return ControlPlane{}, fail(ReasonOutputMissing,
 			"The module gives no kubeconfig, and of its parts these are missing: %s. Add an output %q, or map the right outputs in spec.outputs.%s %s",
-			strings.Join(missing, "; "), NameKubeconfig, l.structured(), l.outputs.have())
+			strings.Join(missing, "; "), NameKubeconfig, l.structured(found), l.outputs.have())
 	}
 	plane := ControlPlane{
 		Endpoint:      string(found[NameEndpoint]),
@@ -121,12 +121,19 @@ func missingParts(found map[string][]byte) (missing []string) {
 	return missing
 }
 
-// structured points into an output with an accepted name for a kubeconfig that is no text.
-func (l lookup) structured() string {
-	for _, name := range accepted[NameKubeconfig] {
-		if hint := pathHint(name, l.outputs[name].Type); hint != "" && string(l.outputs[name].Type) != `"string"` {
-			return hint
+// structured points into the outputs that have an accepted name for what was not found and are no
+// texts.
+func (l lookup) structured(found map[string][]byte) string {
+	var hints strings.Builder
+	for _, name := range append([]string{NameKubeconfig}, l.wantedParts()...) {
+		if found[name] != nil {
+			continue
+		}
+		for _, output := range accepted[name] {
+			if string(l.outputs[output].Type) != `"string"` {
+				hints.WriteString(pathHint(output, l.outputs[output].Type))
+			}
 		}
 	}
-	return ""
+	return hints.String()
 }

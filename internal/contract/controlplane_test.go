@@ -110,6 +110,10 @@ func TestControlPlaneRefuses(t *testing.T) {
 		"no endpoint": {map[string]any{"token": "hush-hush"}, nil, ReasonOutputMissing, []string{"missing: endpoint."}},
 		"a block without a mapping": {map[string]any{"kube_config": []any{map[string]any{"raw_config": kubeconfigYAML, "host": "hush-hush"}}}, nil,
 			ReasonOutputMissing, []string{`The output "kube_config" holds texts at kube_config[0].host, kube_config[0].raw_config.`}},
+		"blocks of parts": {map[string]any{"host": "h", "endpoint": []any{"hush-hush"}, "ca_certificate": []any{map[string]any{"data": "hush-hush"}},
+			"kubeconfig": map[string]any{"raw": "hush-hush"}, "kube_config": []any{"hush-hush"}, "token": map[string]any{"value": "hush-hush"}}, nil,
+			ReasonOutputMissing, []string{"missing: token, or", `spec.outputs. The output "kubeconfig" holds texts at kubeconfig.raw. The output "kube_config" holds texts at kube_config[0].` +
+				` The output "ca_certificate" holds texts at ca_certificate[0].data. The output "token" holds texts at token.value. The module`}},
 		"kubeconfig is a path": {map[string]any{"kubeconfig": "/tmp/hush-hush/kubeconfig"}, nil,
 			ReasonOutputInvalid, []string{`"kubeconfig"`, "text of a kubeconfig"}},
 		"kubeconfig twice in base64": {map[string]any{"kubeconfig": b64(b64(kubeconfigYAML))}, nil, ReasonOutputInvalid, []string{"base64"}},
