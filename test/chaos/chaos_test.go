@@ -53,7 +53,9 @@ func TestEveryControlPlaneKeepsItsKubeconfig(t *testing.T) {
 	w.expectForeignUntouched()
 	w.expectChaos(tormentor, managers, written)
 	secrets = append(secrets, w.front.Key(), string(w.env.Config.KeyData))
-	w.Expect(w.shown(w.ctx, newChips(secrets))).To(BeEmpty(), "these show a secret")
+	c, err := newChips(secrets)
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(w.shown(w.ctx, c)).To(BeEmpty(), "these show a secret")
 	w.deleteAll()
 }
 

@@ -69,11 +69,14 @@ var (
 	server   = regexp.MustCompile(`server: https://\S+`)
 )
 
+// brokenSignature is what breakCredential leaves of the secret part of a token.
+const brokenSignature = "AAAA"
+
 // breakCredential leaves a kubeconfig that looks good, with a token that no
 // server takes.
 func breakCredential(secret *corev1.Secret) {
 	value := secret.Data["value"]
-	secret.Data = map[string][]byte{"value": webToken.ReplaceAll(value, []byte("$1.AAAA"))}
+	secret.Data = map[string][]byte{"value": webToken.ReplaceAll(value, []byte("$1."+brokenSignature))}
 }
 
 // leadAstray leaves a kubeconfig that looks good and leads elsewhere.

@@ -42,8 +42,10 @@ func secretsIn(value []byte) (found []string) {
 	for _, key := range privateKey.FindAll(value, -1) {
 		found = append(found, string(key))
 	}
-	for _, token := range webToken.FindAll(value, -1) {
-		found = append(found, string(token))
+	for _, token := range webToken.FindAllSubmatch(value, -1) {
+		if string(token[2]) != brokenSignature {
+			found = append(found, string(token[0]))
+		}
 	}
 	return found
 }
@@ -62,14 +64,19 @@ const chip = 24
 // chips are parts of all secrets, in all the forms in which they may be shown.
 type chips map[string]bool
 
-func newChips(secrets []string) chips {
+// newChips fails if there is a secret that could not be found.
+func newChips(secrets []string) (chips, error) {
 	c := chips{}
 	for _, secret := range secrets {
+		pieces := 0
 		for _, part := range secretParts(secret) {
-			c.add(part)
+			pieces += c.add(part)
+		}
+		if pieces == 0 {
+			return nil, fmt.Errorf("a secret of %d characters is too short to be searched for", len(secret))
 		}
 	}
-	return c
+	return c, nil
 }
 
 // secretParts are what nobody can know who does not know the secret: the
@@ -88,10 +95,11 @@ func secretParts(secret string) []string {
 	return parts[len(parts)/2:]
 }
 
-// add adds pieces of a part, plain and in base64. What base64 makes of a text
-// depends on where in what is encoded it stands.
-func (c chips) add(part string) {
-	const piece = 2 * chip
+// add adds pieces of a part, plain and in base64, and returns how many. A short part
+// is one piece. What base64 makes of a text depends on where in what is encoded it
+// stands.
+func (c chips) add(part string) (pieces int) {
+	piece := max(chip, min(2*chip, len(part)))
 	for at := 0; at+piece <= len(part); at += piece {
 		text := part[at : at+piece]
 		c[text[:chip]] = true
@@ -99,7 +107,9 @@ func (c chips) add(part string) {
 			form := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", before) + text))
 			c[form[4:4+chip]] = true
 		}
+		pieces++
 	}
+	return pieces
 }
 
 // in tells whether a secret is in the text.

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -103,14 +104,30 @@ func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
 }
 
 func TestASecretIsFoundInEveryForm(t *testing.T) {
-	g := NewWithT(t)
 	signature := "q3Zx9LmT0aVbYw7RkPf2UeHdCjN5sGoI8tB1nM4hQyKXEuFzWcDrJvOlSpAi6_-q3Zx"
-	token := "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9." + signature
-	c := newChips([]string{token})
-	g.Expect(c.in([]byte("all is well: eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9"))).To(BeFalse(), "everybody may know that")
-	g.Expect(c.in([]byte(`{"message":"token ` + token + `"}`))).To(BeTrue())
-	for before := range 3 {
-		form := base64.StdEncoding.EncodeToString([]byte("token: ..."[before:] + token))
-		g.Expect(c.in([]byte(form))).To(BeTrue(), form)
+	for name, secret := range map[string]string{
+		"a token":                 "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9." + signature,
+		"the key of the managers": rand.Text(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			c, err := newChips([]string{secret})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(c.in([]byte("all is well: eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9"))).To(BeFalse(), "everybody may know that")
+			g.Expect(c.in([]byte(`{"message":"secret ` + secret + `"}`))).To(BeTrue())
+			for before := range 3 {
+				form := base64.StdEncoding.EncodeToString([]byte("secret: ..."[before:] + secret + "..."))
+				g.Expect(c.in([]byte(form))).To(BeTrue(), form)
+			}
+		})
 	}
+}
+
+func TestNoSecretIsLeftOutOfTheSearch(t *testing.T) {
+	g := NewWithT(t)
+	_, err := newChips([]string{"too-short-to-be-found"})
+	g.Expect(err).To(HaveOccurred())
+	broken := &corev1.Secret{Data: published(newPlanes(1)[0], time.Now()).Data}
+	breakCredential(broken)
+	g.Expect(secretsIn(broken.Data["value"])).To(BeEmpty(), "what is left is no secret")
 }
