@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/cert"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
@@ -37,8 +38,25 @@ func (p *plane) defectsOf(secret *corev1.Secret, now time.Time) (defects []strin
 	}
 	if _, err := judge(secret, now); err != nil {
 		defect("holds no good kubeconfig: %v", err)
+	} else if cluster := clusterOf(secret); cluster != p.cluster {
+		defect("holds the kubeconfig of the cluster %q", cluster)
 	}
 	return defects
+}
+
+// clusterOf is the name of the cluster in a published kubeconfig; "" if its context,
+// its cluster and its user have not all the same.
+func clusterOf(secret *corev1.Secret) string {
+	config, err := clientcmd.Load(secret.Data[kubeconfig.KubeconfigKey])
+	if err != nil {
+		return ""
+	}
+	name := config.CurrentContext
+	current := config.Contexts[name]
+	if current == nil || current.Cluster != name || current.AuthInfo != name {
+		return ""
+	}
+	return name
 }
 
 func caDefects(secret *corev1.Secret, keys []string) (defects []string) {

@@ -114,12 +114,18 @@ func (w *world) publisher(secret string) *plane {
 }
 
 // user is what the name begins with of whom the cluster takes the bearer of the
-// kubeconfig for.
+// kubeconfig for, at rest.
 func (p *plane) user() string {
-	switch {
-	case p.account:
+	if p.account {
 		return "system:serviceaccount:kube-system:capt-" + namespace + "-" + p.name
-	case p.credential == "certificate":
+	}
+	return p.moduleUser()
+}
+
+// moduleUser is the same for the module's credential, which is published too as
+// long as no token can be had.
+func (p *plane) moduleUser() string {
+	if p.credential == "certificate" {
 		return "admin"
 	}
 	return "system:serviceaccount:" + namespace + ":" + accountName

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -24,8 +25,8 @@ import (
 // ends then.
 func published(p *plane, ends time.Time) *corev1.Secret {
 	claims := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, ends.Unix()))
-	value := fmt.Sprintf(`{"current-context":"x","contexts":[{"name":"x","context":{"cluster":"c","user":"u"}}],
-"clusters":[{"name":"c","cluster":{"server":"https://h"}}],"users":[{"name":"u","user":{"token":"eyJhbGciOiJSUzI1NiJ9.%s.c2ln"}}]}`, claims)
+	value := fmt.Sprintf(`{"current-context":"%[1]s","contexts":[{"name":"%[1]s","context":{"cluster":"%[1]s","user":"%[1]s"}}],
+"clusters":[{"name":"%[1]s","cluster":{"server":"https://h"}}],"users":[{"name":"%[1]s","user":{"token":"eyJhbGciOiJSUzI1NiJ9.%[2]s.c2ln"}}]}`, p.cluster, claims)
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: p.contractSecret(), UID: "secret", Labels: map[string]string{clusterv1.ClusterNameLabel: p.cluster},
@@ -37,7 +38,8 @@ func published(p *plane, ends time.Time) *corev1.Secret {
 }
 
 func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
-	p := newPlanes(len(kinds))[len(kinds)]
+	planes := newPlanes(len(kinds))
+	p, another := planes[len(kinds)], planes[0]
 	soon, later := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
 	foreign := func(secret *corev1.Secret) {
 		secret.OwnerReferences = []metav1.OwnerReference{{Kind: "ConfigMap", Name: "x", Controller: ptr.To(true)}}
@@ -48,6 +50,7 @@ func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
 		ends          time.Time
 		event         watch.EventType
 		refused       error
+		user          string
 		wrong         string
 	}{
 		"nothing":                {ends: later},
@@ -59,6 +62,8 @@ func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
 		"nonsense":               {ends: later, after: func(s *corev1.Secret) { s.Data["value"] = []byte("nonsense") }, wrong: "holds no good kubeconfig"},
 		"an expired credential":  {ends: time.Now().Add(-time.Minute), wrong: "holds no good kubeconfig"},
 		"a refused credential":   {ends: later, refused: errors.New("Unauthorized"), wrong: "does not open the cluster"},
+		"somebody else's":        {ends: later, user: "system:serviceaccount:kube-system:capt-chaos-another", wrong: "opens the cluster as system:serviceaccount:kube-system:capt-chaos-another"},
+		"another cluster's":      {ends: later, after: func(s *corev1.Secret) { s.Data = published(another, later).Data }, wrong: "holds the kubeconfig of the cluster"},
 		"an earlier end":         {ends: soon.Add(-time.Minute), wrong: "in place of one that ends"},
 		"a foreign one, written": {ends: later, before: func(s *corev1.Secret) { torment(s); foreign(s) }, after: torment, wrong: "although it was controlled by ConfigMap x"},
 		"a foreign one, deleted": {ends: later, after: func(s *corev1.Secret) { torment(s); foreign(s) }, event: watch.Deleted, wrong: "was deleted although"},
@@ -66,11 +71,11 @@ func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			var refused error
+			who, refused := p.user(), error(nil)
 			o := &watcher{
 				publishers:      map[string]*plane{p.contractSecret(): p},
 				deletedByOthers: func(types.UID) bool { return false },
-				open:            func(context.Context, []byte) (string, error) { return "", refused },
+				open:            func(context.Context, []byte) (string, error) { return who, refused },
 				last:            map[string]*corev1.Secret{}, best: map[string]*kubeconfig.Kubeconfig{}, secrets: map[string]bool{},
 			}
 			good, before, after := published(p, soon), published(p, soon), published(p, tt.ends)
@@ -86,7 +91,7 @@ func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
 			o.see(t.Context(), watch.Modified, before)
 			_, wrongs, _ := o.seen()
 			g.Expect(wrongs).To(BeEmpty())
-			refused = tt.refused
+			who, refused = cmp.Or(tt.user, who), tt.refused
 			event := tt.event
 			if event == "" {
 				event = watch.Modified

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -138,8 +139,12 @@ func (o *watcher) judge(ctx context.Context, p *plane, before, after *corev1.Sec
 	if err != nil {
 		return // said already
 	}
-	if _, err := o.open(ctx, after.Data[kubeconfig.KubeconfigKey]); err != nil && ctx.Err() == nil {
+	switch who, err := o.open(ctx, after.Data[kubeconfig.KubeconfigKey]); {
+	case ctx.Err() != nil:
+	case err != nil:
 		o.wrong(after, "was written by CAPT, and does not open the cluster: %v", err)
+	case !strings.HasPrefix(who, p.user()) && !strings.HasPrefix(who, p.moduleUser()):
+		o.wrong(after, "was written by CAPT, and opens the cluster as %s", who)
 	}
 	if best := o.best[after.Name]; best != nil && isValid(best) && sameBearer(next, best) && endsEarlier(next, best) {
 		o.wrong(after, "was written by CAPT with a credential that ends at %s, in place of one that ends at %s",
