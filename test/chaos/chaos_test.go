@@ -30,6 +30,7 @@ func TestEveryControlPlaneKeepsItsKubeconfig(t *testing.T) {
 	watch, err := watcher.begin(background, w.client)
 	w.Expect(err).NotTo(HaveOccurred())
 	w.inBackground(background, watch)
+	w.record(background)
 
 	early := w.planes[:len(w.planes)*2/3]
 	for _, p := range early {
@@ -53,6 +54,7 @@ func TestEveryControlPlaneKeepsItsKubeconfig(t *testing.T) {
 	w.expectForeignUntouched()
 	w.expectChaos(tormentor, managers, written)
 	secrets = append(secrets, w.front.Key(), string(w.env.Config.KeyData))
+	w.expectVersions()
 	c, err := newChips(secrets)
 	w.Expect(err).NotTo(HaveOccurred())
 	w.Expect(w.shown(w.ctx, c)).To(BeEmpty(), "these show a secret")

@@ -10,7 +10,9 @@
 // ends, every Secret must be right within a minute. A watcher that sees every
 // version of every Secret, past all faults, tells whether a good one was ever
 // replaced by a worse one, and whether what belongs to others was touched. In
-// the end no secret may be found outside of Secrets, searched for by value.
+// the end no secret may be found outside of Secrets, searched for by value, in
+// the logs, in all objects that there are, and in every version of those in which
+// CAPT tells something.
 //
 // All chance comes from a seed, which is printed: when what is done to whom, and
 // what becomes of the how-manyth request of which kind. How the processes

@@ -1,12 +1,14 @@
 package chaos
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"k8s.io/utils/ptr"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
 
+	controlplanev1 "github.com/captproject/capt/api/controlplane/v1beta1"
 	"github.com/captproject/capt/internal/kubeconfig"
 )
 
@@ -79,7 +82,7 @@ func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
 				last:            map[string]*corev1.Secret{}, best: map[string]*kubeconfig.Kubeconfig{}, secrets: map[string]bool{},
 			}
 			good, before, after := published(p, soon), published(p, soon), published(p, tt.ends)
-			o.see(t.Context(), watch.Added, good)
+			g.Expect(o.see(t.Context(), watch.Added, good)).To(Succeed())
 			for _, change := range []struct {
 				do     func(*corev1.Secret)
 				secret *corev1.Secret
@@ -88,7 +91,7 @@ func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
 					change.do(change.secret)
 				}
 			}
-			o.see(t.Context(), watch.Modified, before)
+			g.Expect(o.see(t.Context(), watch.Modified, before)).To(Succeed())
 			_, wrongs, _ := o.seen()
 			g.Expect(wrongs).To(BeEmpty())
 			who, refused = cmp.Or(tt.user, who), tt.refused
@@ -96,7 +99,7 @@ func TestTheWatcherSeesWhatIsWrong(t *testing.T) {
 			if event == "" {
 				event = watch.Modified
 			}
-			o.see(t.Context(), event, after)
+			g.Expect(o.see(t.Context(), event, after)).To(Succeed())
 			_, wrongs, secrets := o.seen()
 			g.Expect(secrets).NotTo(BeEmpty(), "the token is collected")
 			if tt.wrong == "" {
@@ -135,4 +138,20 @@ func TestNoSecretIsLeftOutOfTheSearch(t *testing.T) {
 	broken := &corev1.Secret{Data: published(newPlanes(1)[0], time.Now()).Data}
 	breakCredential(broken)
 	g.Expect(secretsIn(broken.Data["value"])).To(BeEmpty(), "what is left is no secret")
+}
+
+func TestAVersionIsKeptThatIsOverwritten(t *testing.T) {
+	g := NewWithT(t)
+	events, kept := watch.NewFakeWithChanSize(3, false), &bytes.Buffer{}
+	for _, message := range []string{"hush-hush", "all is well"} {
+		events.Modify(&controlplanev1.CAPTControlPlane{Status: controlplanev1.CAPTControlPlaneStatus{
+			Conditions: []metav1.Condition{{Message: message}},
+		}})
+	}
+	events.Delete(&controlplanev1.CAPTControlPlane{})
+	events.Stop()
+	err := eachVersion(t.Context(), events.ResultChan(), writeTo(kept))
+	g.Expect(err).To(MatchError("a watch has ended"), "a version may have been missed")
+	g.Expect(strings.Count(kept.String(), "\n")).To(Equal(3))
+	g.Expect(kept.String()).To(And(ContainSubstring("hush-hush"), ContainSubstring("all is well")))
 }

@@ -62,28 +62,29 @@ func (o *watcher) begin(ctx context.Context, c client.WithWatch) (func(context.C
 	}
 	return func(ctx context.Context) error {
 		defer w.Stop()
-		return o.run(ctx, w.ResultChan())
+		return eachVersion(ctx, w.ResultChan(), o.see)
 	}, nil
 }
 
-// run sees events until ctx ends. A watch that ends earlier is an error: a
+// eachVersion sees events until ctx ends. A watch that ends earlier is an error: a
 // version may have been missed.
-func (o *watcher) run(ctx context.Context, events <-chan watch.Event) error {
+func eachVersion(ctx context.Context, events <-chan watch.Event, see func(context.Context, watch.EventType, client.Object) error) error {
 	for {
 		select {
 		case event, open := <-events:
-			switch secret := event.Object.(type) {
-			case *corev1.Secret:
-				o.see(ctx, event.Type, secret)
-			default:
-				if ctx.Err() != nil {
-					return nil
+			if version, is := event.Object.(client.Object); is {
+				if err := see(ctx, event.Type, version); err != nil {
+					return err
 				}
-				if !open {
-					return errors.New("the watch of the Secrets has ended")
-				}
-				return fmt.Errorf("watch Secrets: %w", apierrors.FromObject(event.Object))
+				continue
 			}
+			if ctx.Err() != nil {
+				return nil
+			}
+			if !open {
+				return errors.New("a watch has ended")
+			}
+			return fmt.Errorf("watch: %w", apierrors.FromObject(event.Object))
 		case <-ctx.Done():
 			return nil
 		}
@@ -91,11 +92,12 @@ func (o *watcher) run(ctx context.Context, events <-chan watch.Event) error {
 }
 
 // see takes note of one event.
-func (o *watcher) see(ctx context.Context, event watch.EventType, secret *corev1.Secret) {
+func (o *watcher) see(ctx context.Context, event watch.EventType, version client.Object) error {
+	secret := version.(*corev1.Secret)
 	o.collect(secret)
 	p := o.publishers[secret.Name]
 	if p == nil {
-		return
+		return nil
 	}
 	before := o.last[secret.Name]
 	if event == watch.Deleted {
@@ -103,19 +105,20 @@ func (o *watcher) see(ctx context.Context, event watch.EventType, secret *corev1
 		if isForeign(secret) && !o.deletedByOthers(secret.UID) {
 			o.wrong(secret, "was deleted although it is controlled by %s", controllerName(secret))
 		}
-		return
+		return nil
 	}
 	o.last[secret.Name] = secret
 	if isTorment(before, secret) {
-		return
+		return nil
 	}
 	if before == nil && isForeign(secret) {
-		return // it was there from the beginning
+		return nil // it was there from the beginning
 	}
 	o.mu.Lock()
 	o.written++
 	o.mu.Unlock()
 	o.judge(ctx, p, before, secret)
+	return nil
 }
 
 // isTorment tells whether a version is the tormentor's.
