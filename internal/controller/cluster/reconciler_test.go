@@ -130,6 +130,16 @@ func TestWhatWasMadeOnceStaysPublished(t *testing.T) {
 	w.expectReady("False Applying")
 	w.Expect(w.infra().Status.VPCID).To(Equal("v-1"))
 	w.Expect(w.infra().Status.Initialization.Provisioned).To(Equal(ptr.To(true)))
+
+	w.stands("ApplyFailed", "")
+	w.reconcile()
+	w.expectReady("False ApplyFailed")
+	w.Expect(w.infra().Status.VPCID).To(Equal("v-1"))
+	w.Expect(w.infra().Status.Initialization.Provisioned).To(Equal(ptr.To(true)), "it never goes back")
+	w.stands("", `{`)
+	w.reconcile()
+	w.expectReady("False OutputsUnreadable")
+	w.Expect(w.infra().Status.Initialization.Provisioned).To(Equal(ptr.To(true)))
 }
 
 func TestBadOutputsHaveAReason(t *testing.T) {
@@ -184,19 +194,39 @@ func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
 	w.reconcile()
 }
 
+// pauses are the ways to pause an object, and to let it go on.
+var pauses = map[string]func(w *world, paused bool){
+	"with its Cluster": func(w *world, paused bool) {
+		cluster := &clusterv1.Cluster{}
+		w.get("c", cluster)
+		cluster.Spec.Paused = ptr.To(paused)
+		w.update(cluster)
+	},
+	"by itself": func(w *world, paused bool) {
+		infra := w.infra()
+		delete(infra.Annotations, clusterv1.PausedAnnotation)
+		if paused {
+			metav1.SetMetaDataAnnotation(&infra.ObjectMeta, clusterv1.PausedAnnotation, "")
+		}
+		w.update(infra)
+	},
+}
+
 func TestWhatIsPausedIsLeftAlone(t *testing.T) {
-	w := newWorld(t, func(_ *infrav1.CAPTCluster, cluster *clusterv1.Cluster) { cluster.Spec.Paused = ptr.To(true) })
-	w.reconcile()
-	w.Expect(w.infra().Status.Conditions).To(HaveLen(1))
-	w.Expect(w.infra().Status.Conditions[0].Type).To(Equal(clusterv1.PausedCondition))
-	w.Expect(w.infra().Status.Conditions[0].Status).To(Equal(metav1.ConditionTrue))
-	cluster := &clusterv1.Cluster{}
-	w.get("c", cluster)
-	cluster.Spec.Paused = nil
-	w.update(cluster)
-	w.reconcile() // tells that it goes on, which wakes us
-	w.reconcile()
-	w.expectReady("False WorkspaceNotReady")
+	for name, pause := range pauses {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			pause(w, true)
+			w.reconcile() // tells that it is paused, which wakes us
+			w.reconcile()
+			w.Expect(w.infra().Status.Conditions).To(HaveExactElements(And(HaveField("Type", "Paused"), HaveField("Status", metav1.ConditionTrue))))
+			pause(w, false)
+			w.reconcile() // tells that it goes on, which wakes us
+			w.reconcile()
+			w.expectReady("False WorkspaceNotReady")
+			w.Expect(conditions.IsFalse(w.infra(), "Paused")).To(BeTrue())
+		})
+	}
 }
 
 func TestWhatOthersManageIsLeftAlone(t *testing.T) {

@@ -120,13 +120,39 @@ func TestWithoutAClusterNothingIsMade(t *testing.T) {
 	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
 }
 
+// pauses are the ways to pause an object, and to let it go on.
+var pauses = map[string]func(w *world, paused bool){
+	"with its Cluster": func(w *world, paused bool) {
+		cluster := w.cluster()
+		cluster.Spec.Paused = ptr.To(paused)
+		w.update(cluster)
+	},
+	"by itself": func(w *world, paused bool) {
+		plane := w.plane()
+		delete(plane.Annotations, clusterv1.PausedAnnotation)
+		if paused {
+			metav1.SetMetaDataAnnotation(&plane.ObjectMeta, clusterv1.PausedAnnotation, "")
+		}
+		w.update(plane)
+	},
+}
+
 func TestWhatIsPausedIsLeftAlone(t *testing.T) {
-	w := newWorld(t, func(_ *controlplanev1.CAPTControlPlane, cluster *clusterv1.Cluster) {
-		cluster.Spec.Paused = ptr.To(true)
-	})
-	w.reconcile()
-	w.Expect(w.condition("Paused")).To(Equal("True Paused"))
-	w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
+	for name, pause := range pauses {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			pause(w, true)
+			w.reconcile() // tells that it is paused, which wakes us
+			w.reconcile()
+			w.Expect(w.condition("Paused")).To(Equal("True Paused"))
+			w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeFalse())
+			pause(w, false)
+			w.reconcile() // tells that it goes on, which wakes us
+			w.reconcile()
+			w.Expect(w.condition("Paused")).To(Equal("False NotPaused"))
+			w.Expect(w.has("p-control-plane", &infrav1.WorkspaceTemplateApply{})).To(BeTrue())
+		})
+	}
 }
 
 func TestWhatAnotherInstanceWatchesIsLeftAlone(t *testing.T) {

@@ -122,6 +122,12 @@ func TestMachinesArePublished(t *testing.T) {
 	w.expect(made, known)
 	w.Expect(w.pool().Spec.ProviderIDList).To(BeEmpty())
 	w.Expect(w.pool().Status.Replicas).To(Equal(ptr.To[int32](0)))
+
+	w.stands("ApplyFailed", `{`)
+	w.reconcile()
+	w.expect("False ApplyFailed", "False OutputsUnreadable")
+	w.Expect(w.pool().Status.Initialization.Provisioned).To(Equal(ptr.To(true)), "it never goes back")
+	w.Expect(w.pool().Status.Ready).To(Equal(ptr.To(true)))
 }
 
 func TestBadOutputsHaveAReason(t *testing.T) {
@@ -229,11 +235,39 @@ func TestDeletionTakesTheWorkspaceFirst(t *testing.T) {
 	w.reconcile()
 }
 
+// pauses are the ways to pause an object, and to let it go on.
+var pauses = map[string]func(w *world, paused bool){
+	"with its Cluster": func(w *world, paused bool) {
+		cluster := &clusterv1.Cluster{}
+		w.get("c", cluster)
+		cluster.Spec.Paused = ptr.To(paused)
+		w.update(cluster)
+	},
+	"by itself": func(w *world, paused bool) {
+		pool := w.pool()
+		delete(pool.Annotations, clusterv1.PausedAnnotation)
+		if paused {
+			metav1.SetMetaDataAnnotation(&pool.ObjectMeta, clusterv1.PausedAnnotation, "")
+		}
+		w.update(pool)
+	},
+}
+
 func TestWhatIsPausedIsLeftAlone(t *testing.T) {
-	w := newWorld(t, func(p *parts) { p.cluster.Spec.Paused = ptr.To(true) })
-	w.reconcile()
-	w.Expect(w.pool().Status.Conditions).To(HaveExactElements(And(HaveField("Type", "Paused"), HaveField("Status", metav1.ConditionTrue))))
-	w.expectNoApply()
+	for name, pause := range pauses {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			pause(w, true)
+			w.reconcile() // tells that it is paused, which wakes us
+			w.reconcile()
+			w.Expect(w.pool().Status.Conditions).To(HaveExactElements(And(HaveField("Type", "Paused"), HaveField("Status", metav1.ConditionTrue))))
+			w.expectNoApply()
+			pause(w, false)
+			w.reconcile() // tells that it goes on, which wakes us
+			w.reconcile()
+			w.expect("False WorkspaceNotReady", notReached)
+		})
+	}
 }
 
 func TestWhatWasMovedAwayIsNotDestroyed(t *testing.T) {

@@ -179,7 +179,9 @@ func TestWhatIsPausedIsLeftAlone(t *testing.T) {
 		workspace.Annotations = map[string]string{clusterv1.PausedAnnotation: ""}
 	})
 	w.template(nil)
-	w.reconcile()
+	for range 2 { // tells that it is paused, which wakes us
+		w.reconcile()
+	}
 	w.Expect(w.engine.questions()).To(BeEmpty())
 	w.Expect(w.conditions()).To(Equal(map[string]string{"Paused": "True/Paused"}))
 
