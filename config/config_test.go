@@ -19,6 +19,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,12 +57,9 @@ func render(t *testing.T, dir string) []*unstructured.Unstructured {
 func TestEverythingIsAccepted(t *testing.T) {
 	g := NewWithT(t)
 	names := map[string]int{}
-	var deployment appsv1.Deployment
+	deployment := managerIn(t, "default")
 	for _, object := range render(t, "default") {
 		names[object.GetKind()]++
-		if object.GetKind() == "Deployment" {
-			g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &deployment)).To(Succeed())
-		}
 		// The CRDs are there already, the same ones.
 		err := env.Client.Create(t.Context(), object, client.FieldOwner("install"))
 		g.Expect(client.IgnoreAlreadyExists(err)).To(Succeed(), "%s %s", object.GetKind(), object.GetName())
@@ -93,14 +91,17 @@ func TestTheProvidersAreAccepted(t *testing.T) {
 		t.Run(dir, func(t *testing.T) {
 			g := NewWithT(t)
 			var crds []string
+			namespaces := 0
 			for _, object := range render(t, dir) {
 				g.Expect(object.GetLabels()).To(HaveKeyWithValue("cluster.x-k8s.io/provider", provider.label))
 				g.Expect(object.GetNamespace()).To(BeElementOf("", provider.namespace))
 				switch object.GetKind() {
 				case "CustomResourceDefinition":
 					crds = append(crds, object.GetName())
+				case "Namespace":
+					namespaces++
 				case "Deployment":
-					flags := flagsOf(t, object)
+					flags := flagsOf(t, deploymentOf(t, object))
 					g.Expect(flags.Lookup("provider").Value.String()).To(Equal(provider.flag))
 					g.Expect(flags.Lookup("leader-elect").Value.String()).To(Equal("true"))
 				}
@@ -108,6 +109,7 @@ func TestTheProvidersAreAccepted(t *testing.T) {
 				err := env.Client.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("install"), client.ForceOwnership)
 				g.Expect(err).NotTo(HaveOccurred(), "%s %s", object.GetKind(), object.GetName())
 			}
+			g.Expect(namespaces).To(Equal(1), "clusterctl refuses more, and wants to be told of one if there is none")
 			bases, err := filepath.Glob("crd/bases/" + provider.crds + "_*.yaml")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(crds).To(HaveLen(len(bases)))
@@ -116,28 +118,54 @@ func TestTheProvidersAreAccepted(t *testing.T) {
 	}
 }
 
-// flagsOf are the flags of the manager, as a Deployment sets them.
-func flagsOf(t *testing.T, object *unstructured.Unstructured) *pflag.FlagSet {
-	t.Helper()
+// Each of them has pods of its own, also where they share a namespace.
+func TestTheProvidersSelectTheirOwnPods(t *testing.T) {
 	g := NewWithT(t)
-	var deployment appsv1.Deployment
-	g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &deployment)).To(Succeed())
+	providers := []*appsv1.Deployment{managerIn(t, "infrastructure"), managerIn(t, "control-plane")}
+	for i, one := range providers {
+		selector, err := metav1.LabelSelectorAsSelector(one.Spec.Selector)
+		g.Expect(err).NotTo(HaveOccurred())
+		for j, other := range providers {
+			g.Expect(selector.Matches(labels.Set(other.Spec.Template.Labels))).To(Equal(i == j), "%s and pods of %s", one.Name, other.Name)
+		}
+	}
+	g.Expect(providers[0].Spec.Selector).To(Equal(managerIn(t, "default").Spec.Selector), "it is immutable, and clusterctl may take over")
+}
+
+// managerIn is the Deployment in a folder.
+func managerIn(t *testing.T, dir string) *appsv1.Deployment {
+	t.Helper()
+	for _, object := range render(t, dir) {
+		if object.GetKind() == "Deployment" {
+			return deploymentOf(t, object)
+		}
+	}
+	t.Fatalf("there is no Deployment in %s", dir)
+	return nil
+}
+
+func deploymentOf(t *testing.T, object *unstructured.Unstructured) *appsv1.Deployment {
+	t.Helper()
+	deployment := &appsv1.Deployment{}
+	NewWithT(t).Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, deployment)).To(Succeed())
+	return deployment
+}
+
+// flagsOf are the flags of the manager, as a Deployment sets them.
+func flagsOf(t *testing.T, deployment *appsv1.Deployment) *pflag.FlagSet {
+	t.Helper()
 	flags := pflag.NewFlagSet("manager", pflag.ContinueOnError)
 	manager.NewOptions().AddFlags(flags)
-	g.Expect(flags.Parse(deployment.Spec.Template.Spec.Containers[0].Args)).To(Succeed())
+	NewWithT(t).Expect(flags.Parse(deployment.Spec.Template.Spec.Containers[0].Args)).To(Succeed())
 	return flags
 }
 
 func TestTheManagerKnowsItsFlags(t *testing.T) {
 	g := NewWithT(t)
-	for _, object := range render(t, "manager") {
-		if object.GetKind() != "Deployment" {
-			continue
-		}
-		flags := flagsOf(t, object)
-		g.Expect(flags.Lookup("executor").Value.String()).To(Equal("Job"))
-		g.Expect(flags.Lookup("leader-elect").Value.String()).To(Equal("true"))
-		return
-	}
-	t.Error("there is no Deployment")
+	deployment := managerIn(t, "manager")
+	g.Expect(deployment.Spec.Template.Spec.Containers).To(HaveExactElements(HaveField("Name", "manager")), "clusterctl looks for it")
+	flags := flagsOf(t, deployment)
+	g.Expect(flags.Lookup("executor").Value.String()).To(Equal("Job"))
+	g.Expect(flags.Lookup("leader-elect").Value.String()).To(Equal("true"))
+	g.Expect(flags.Lookup("namespace")).NotTo(BeNil(), "clusterctl wants it to be known")
 }
