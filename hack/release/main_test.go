@@ -80,3 +80,19 @@ func TestEveryClusterExampleIsATemplate(t *testing.T) {
 		g.Expect(text).NotTo(ContainSubstring("hello"), name)
 	}
 }
+
+// A class is for any number of clusters, whose variables are in their topologies.
+func TestAClusterClassAsksForNoVariables(t *testing.T) {
+	g := NewWithT(t)
+	files := map[string]string{}
+	g.Expect(addTemplates(files, filepath.Join("..", "..", "examples"))).To(Succeed())
+	g.Expect(files["cluster-template-topology.yaml"]).To(ContainSubstring("${"))
+	classes := 0
+	for name, text := range files {
+		if strings.HasPrefix(name, "clusterclass-") {
+			classes++
+			g.Expect(strings.ReplaceAll(text, "$${", "")).NotTo(ContainSubstring("${"), name)
+		}
+	}
+	g.Expect(classes).To(Equal(1))
+}
