@@ -271,8 +271,8 @@ type Addon struct {
 // CAPTControlPlaneStatus is what is known of the control plane.
 // +kubebuilder:validation:MinProperties=1
 type CAPTControlPlaneStatus struct {
-	// conditions are WorkspaceReady, EndpointAvailable, KubeconfigReady,
-	// Connected, Paused and their summary Available.
+	// conditions are WorkspaceReady, EndpointAvailable, KubeconfigReady, Connected
+	// and their summary Available, RollingOut, Deleting and Paused.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -83,7 +83,7 @@ type VPCConfig struct {
 // CAPTClusterStatus is what is known of the infrastructure.
 // +kubebuilder:validation:MinProperties=1
 type CAPTClusterStatus struct {
-	// conditions are InfrastructureReady, Paused and their summary Ready.
+	// conditions are InfrastructureReady and its summary Ready, Deleting and Paused.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -60,8 +60,8 @@ type MachinePoolModuleSpec struct {
 // CAPTMachinePoolStatus is what is known of the node group.
 // +kubebuilder:validation:MinProperties=1
 type CAPTMachinePoolStatus struct {
-	// conditions are WorkspaceReady, ProviderIDsAvailable, Paused and their
-	// summary Ready.
+	// conditions are WorkspaceReady, ProviderIDsAvailable and their summary Ready,
+	// Deleting and Paused.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -217,8 +217,8 @@ type VariablesSource struct {
 // WorkspaceTemplateApplyStatus is what is known of an instance of a template.
 // +kubebuilder:validation:MinProperties=1
 type WorkspaceTemplateApplyStatus struct {
-	// conditions are InputsResolved, Applied, OutputsStored, Drifted, Paused and
-	// the summary Ready.
+	// conditions are InputsResolved, Applied, OutputsStored and their summary Ready,
+	// Drifted, Deleting and Paused.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
