@@ -65,6 +65,8 @@ func TestDeletionWaitsUntilTheModuleCanBeDestroyed(t *testing.T) {
 	})
 	s.get(s.WithT, clusterName, p.cluster)
 	s.Expect(env.Client.Get(s.ctx, client.ObjectKeyFromObject(p.plane), p.plane)).To(Succeed(), "nothing is forgotten")
+	s.get(s.WithT, p.infra.Name, p.infra)
+	s.Expect(p.infra.DeletionTimestamp.IsZero()).To(BeTrue(), "what the control plane stands on stays")
 
 	s.Expect(os.WriteFile(filepath.Join(s.dir, "may"), nil, 0o600)).To(Succeed())
 	s.eventually(func(g Gomega) { g.Expect(s.remains()).To(BeEmpty()) })
@@ -90,6 +92,13 @@ func TestAPersonLetsGoOfAClusterThatCannotBeDestroyed(t *testing.T) {
 	s.eventually(func(g Gomega) {
 		g.Expect(s.tellOf("InfrastructureRetained")).To(ConsistOf("WorkspaceTemplateApply "+apply.Name, "CAPTControlPlane "+planeName, "Cluster "+clusterName))
 	})
+	s.expectStatesOnly()
+}
+
+// expectStatesOnly asserts that states are all that is left, for a person, and deletes
+// them.
+func (s *sandbox) expectStatesOnly() {
+	s.Helper()
 	s.Expect(s.remains()).To(And(Not(BeEmpty()), HaveEach(ContainSubstring("tfstate-"))), "the state is for a person")
 	s.each([]client.ObjectList{&corev1.SecretList{}, &coordinationv1.LeaseList{}}, func(object client.Object) {
 		if strings.Contains(object.GetName(), "tfstate-") {

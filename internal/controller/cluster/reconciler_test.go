@@ -238,6 +238,30 @@ func TestWhatOthersManageIsLeftAlone(t *testing.T) {
 	w.Expect(w.infra().Status).To(BeZero())
 }
 
+func TestWhatOthersTakeOverIsLeftAloneWhenItIsDeleted(t *testing.T) {
+	w := newWorld(t, nil)
+	w.reconcile()
+	infra := w.infra()
+	infra.Spec.RetainVPCOnDelete = ptr.To(true)
+	w.update(infra)
+	w.reconcile()
+	w.Expect(w.apply().Spec.RetainWorkspaceOnDelete).To(HaveValue(BeTrue()))
+
+	infra = w.infra()
+	infra.Annotations = map[string]string{clusterv1.ManagedByAnnotation: "others"}
+	w.update(infra)
+	w.Expect(env.Client.Delete(t.Context(), infra)).To(Succeed())
+	w.reconcile()
+	infra = w.infra()
+	w.Expect(infra.Finalizers).To(Equal([]string{infrav1.ClusterFinalizer}))
+	w.Expect(w.apply().DeletionTimestamp.IsZero()).To(BeTrue())
+	infra.Finalizers = nil
+	w.update(infra)
+	w.reconcile()
+	w.Expect(apierrors.IsNotFound(env.Client.Get(t.Context(), w.key("i"), &infrav1.CAPTCluster{}))).To(BeTrue())
+	w.Expect(w.apply().Spec.RetainWorkspaceOnDelete).To(HaveValue(BeTrue()), "whoever deletes it")
+}
+
 func TestWhatAnotherInstanceWatchesIsLeftAlone(t *testing.T) {
 	w := newWorld(t, func(infra *infrav1.CAPTCluster, _ *clusterv1.Cluster) {
 		infra.Labels = map[string]string{clusterv1.WatchLabel: "a"}
