@@ -14,7 +14,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/clientcmd"
@@ -94,8 +93,17 @@ releaseSeries:
 	content, err := os.ReadFile(s.config)
 	s.Expect(err).NotTo(HaveOccurred())
 	s.config = filepath.Join(s.releases, "with-core.yaml")
-	s.write(s.config, string(content)+fmt.Sprintf("- name: cluster-api\n  type: CoreProvider\n  url: %s/core-components.yaml\n", dir))
+	s.write(s.config, string(content)+fmt.Sprintf("- name: cluster-api\n  type: CoreProvider\n  url: %s/core-components.yaml\n", dir)+flavorVariables)
 }
+
+// flavorVariables are what the flavors for clouds ask for. clusterctl takes them
+// from its configuration as it does from the environment.
+const flavorVariables = `
+AWS_REGION: us-east-2
+AZURE_LOCATION: northeurope
+GCP_PROJECT: a-project
+GCP_REGION: europe-west4
+`
 
 func (s *site) write(path, content string) {
 	s.Helper()
@@ -140,10 +148,10 @@ func (s *site) deployment(key client.ObjectKey) *appsv1.Deployment {
 // startManagers does what a node would: it runs the Deployments, each with its
 // arguments and in the name of its ServiceAccount, but with runs as processes. It
 // returns how to end them.
-func (s *site) startManagers() (stop func()) {
+func (s *site) startManagers(deployments []client.ObjectKey) (stop func()) {
 	s.Helper()
 	var managers []*environment.Manager
-	for _, key := range installed {
+	for _, key := range deployments {
 		managers = append(managers, s.startManager(key))
 	}
 	return func() {
@@ -189,42 +197,57 @@ func (s *site) accountKubeconfig(namespace, name string) string {
 
 func TestClusterctl(t *testing.T) {
 	s := newSite(t)
-	s.clusterctl("init", "--core", "cluster-api:v1.14.2", "--bootstrap", "-", "--control-plane", "capt", "--infrastructure", "capt")
+	s.init("--core", "cluster-api:v1.14.2", "--bootstrap", "-")
 	s.expectInstalled("v0.4.0")
-	stop := s.startManagers()
+	stop := s.startManagers(installed)
 
 	s.makeCluster()
 	s.useCluster()
 	s.tryLocalkube()
+	s.tryClouds()
 
 	runs := s.runs()
 	s.upgrade()
 	// Pods of the Deployments before would be gone; so are the ServiceAccounts.
 	stop()
-	stop = s.startManagers()
+	stop = s.startManagers(installed)
 	s.Expect(s.changeCluster()).To(ConsistOf(append(runs, s.infrastructure()+"-infrastructure-2")), "the upgrade has nothing applied again")
 
+	stop()
+	s.installAgain()
+	stop = s.startManagers(installed)
+
+	s.failToDelete()
 	s.kubectl("delete", "cluster", "shop", "--timeout", patience.String())
 	// clusterctl takes no kind away of which there is an object.
 	s.kubectl("delete", "clusterclass", "localkube")
 	s.kubectl("delete", "captclustertemplates,captcontrolplanetemplates,captmachinepooltemplates,captnobootstraptemplates,workspacetemplates", "--all")
 	stop()
-	s.deleteProvider("--control-plane", controlplanev1.GroupVersion.Group)
-	s.deleteProvider("--infrastructure", infrav1.GroupVersion.Group)
-	for _, key := range installed {
-		s.Expect(apierrors.IsNotFound(s.env.Client.Get(s.ctx, key, &appsv1.Deployment{}))).To(BeTrue(), key.Name)
-	}
-	s.Expect(s.ourCRDs()).To(BeEmpty())
+	s.deleteProviders()
+
+	s.shareNamespace()
+	s.deleteProviders()
+	s.takeOver()
 }
 
-// deleteProvider deletes a provider with its kinds, and waits until nobody is told
-// of those any more: clusterctl fails while it is told of kinds that are gone.
-func (s *site) deleteProvider(flag, group string) {
+// failToDelete deletes the cluster while its workers are protected, looks at that
+// through clusterctl, and takes the protection away.
+func (s *site) failToDelete() {
 	s.Helper()
-	s.clusterctl("delete", flag, "capt", "--include-crd")
+	workers := s.kubectl("get", "captmachinepools", "-o", "jsonpath={.items[*].metadata.name}") + "-machine-pool"
+	s.kubectl("patch", "wtapply", workers, "--type=merge", "-p", `{"spec":{"protect":{"types":["localkube_node_pool"]}}}`)
+	s.kubectl("delete", "cluster", "shop", "--wait=false")
 	s.eventually(func(g Gomega) {
-		g.Expect(s.kubectl("api-resources", "--api-group", group, "-o", "name", "--cached=false")).To(BeEmpty())
+		g.Expect(s.kubectl("get", "wtapply", workers, "-o", `jsonpath={.status.conditions[?(@.type=="Applied")].reason}`)).To(Equal("ProtectedResource"))
+		g.Expect(s.clusterctl("describe", "cluster", "shop", "--show-conditions", "all")).To(And(
+			MatchRegexp(`DELETED !! CAPTMachinePool default/shop-workers-\w+`),
+			MatchRegexp(`Deleting +True +Deleting +\w+ +WorkspaceTemplateApply `+workers),
+			ContainSubstring("localkube_node_pool.this"),
+			ContainSubstring("─CAPTControlPlane default/shop-"), // what the workers stand on stays
+			ContainSubstring("─CAPTCluster default/shop-"),
+		))
 	})
+	s.kubectl("patch", "wtapply", workers, "--type=merge", "-p", `{"spec":{"protect":null}}`)
 }
 
 // expectInstalled asserts that both providers are there, each with its own kinds.
@@ -274,6 +297,21 @@ func (s *site) tryLocalkube() {
 		"-o", `jsonpath={.items[?(@.kind=="MachinePool")].spec.replicas}`)).To(Equal("2"))
 }
 
+// tryClouds has the API server look at clusters of the flavors for clouds, with
+// what was asked for in them.
+func (s *site) tryClouds() {
+	s.Helper()
+	for flavor, infra := range map[string]string{
+		"eks": `{"region":"us-east-2","workspaceTemplateRef":{"name":"eks-network"}}`,
+		"gke": `{"region":"europe-west4","values":{"project_id":"a-project"},"workspaceTemplateRef":{"name":"gke-network"}}`,
+		"aks": `{"region":"northeurope","workspaceTemplateRef":{"name":"aks-network"}}`,
+	} {
+		s.Expect(s.kubectl("apply", "--dry-run=server", "-f", s.generate("cloudy", flavor),
+			"-o", `jsonpath={.items[*].kind} {.items[?(@.kind=="CAPTCluster")].spec}`)).To(Equal(
+			"WorkspaceTemplate WorkspaceTemplate Cluster CAPTCluster CAPTControlPlane "+infra), flavor)
+	}
+}
+
 // useCluster looks at the cluster through clusterctl.
 func (s *site) useCluster() {
 	s.Helper()
@@ -285,7 +323,17 @@ func (s *site) useCluster() {
 		MatchRegexp(`KubeconfigReady +True`),
 		MatchRegexp(`RollingOut +False`),
 		MatchRegexp(`Deleting +False`),
+		Not(ContainSubstring("CAPTMachinePool")),
+		Not(ContainSubstring("WorkspaceTemplateApply")),
 	))
+	s.Expect(s.clusterctl("describe", "cluster", "shop", "--echo")).To(MatchRegexp(`CAPTMachinePool default/shop-workers-\w+ +True`))
+	s.expectNodes()
+}
+
+// expectNodes asserts that the cluster has two Nodes, with the kubeconfig that
+// clusterctl gives.
+func (s *site) expectNodes() {
+	s.Helper()
 	kubeconfig := filepath.Join(s.TempDir(), "shop.kubeconfig")
 	s.write(kubeconfig, s.clusterctl("get", "kubeconfig", "shop"))
 	s.Expect(s.kubectl("--kubeconfig", kubeconfig, "get", "nodes", "--label-columns", "team")).To(And(
