@@ -68,7 +68,7 @@ func needsPublicTrust(kc *kubeconfig.Kubeconfig) bool { return kc.CA == nil && !
 func opensNothing(kc *kubeconfig.Kubeconfig, answer error) error {
 	switch reason := reasonOf(answer); {
 	case reason == workload.ReasonServerCertificateInvalid && needsPublicTrust(kc):
-		return &defect{ReasonCAMissing, fmt.Sprintf("the module gives no CA certificate, and that of the API server at %s is not publicly trusted, or not for its name, so that nothing was sent to it; let the module give the CA, or name its output as cluster_ca_certificate in spec.outputs", address(kc))}
+		return &defect{ReasonCAMissing, fmt.Sprintf("the module gives no CA certificate, and that of the API server at %s is not publicly trusted, or not for its name, so that nothing was sent to it; let the module give the CA, in its kubeconfig, or as cluster_ca_certificate beside the other parts", address(kc))}
 	case reason == workload.ReasonServerCertificateInvalid, reason == workload.ReasonCredentialRefused:
 		return fmt.Errorf("%s: %w", address(kc), answer)
 	}
