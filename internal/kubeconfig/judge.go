@@ -156,9 +156,6 @@ func (e *Examined) WithToken(token string) Candidate {
 // Life is what is known of how long the credential lives.
 func (e *Examined) Life() Life { return e.kubeconfig.Life }
 
-// Begins is since when the credential is good by its own word; zero if it does not say.
-func (e *Examined) Begins() time.Time { return e.begins }
-
 // SameCluster tells whether it leads to the same cluster as a kubeconfig: the same server, checked
 // against the same CA.
 func (e *Examined) SameCluster(other *Kubeconfig) bool { return SameCluster(e.kubeconfig, other) }

@@ -162,27 +162,6 @@ func TestARefusedCredentialIsAskedFor(t *testing.T) {
 	w.Expect(w.request()).To(Equal("2026-01-02T13:00:00Z"))
 }
 
-// The credential that the last request brought.
-func TestARefusedCredentialThatWasRenewedIsAskedFor(t *testing.T) {
-	second := jwt("module", noon.Add(time.Hour+time.Second), 2*time.Hour)
-	w := newWith(t, &controlplanev1.KubeconfigSpec{Credential: "Outputs"}, jwt("module", noon, 2*time.Hour))
-	w.settle()
-	w.at(time.Hour).reconcile()
-	w.Expect(w.request()).To(Equal("2026-01-02T13:00:00Z"))
-	w.handle(second)
-	w.settle()
-	w.Expect(w.publishedToken()).To(Equal(second))
-
-	w.clusters.refused = map[string]bool{w.clusters.tried: true}
-	w.Expect(w.at(time.Hour + time.Minute).reconcile()).To(Equal(ctrl.Result{RequeueAfter: 2 * time.Second}))
-	w.Expect(w.request()).To(Equal("2026-01-02T13:00:00Z"), "what was just made would be no better if it were made again")
-	w.at(time.Hour + 5*time.Minute + time.Second).reconcile()
-	w.Expect(w.request()).To(Equal("2026-01-02T13:05:01Z"))
-	w.handle(second)
-	w.at(time.Hour + 10*time.Minute).reconcile()
-	w.Expect(w.request()).To(Equal("2026-01-02T13:05:01Z"), "the same again: not without end")
-}
-
 func TestTheNextRenewal(t *testing.T) {
 	at := func(d time.Duration) time.Time { return noon.Add(d) }
 	for name, tt := range map[string]struct {

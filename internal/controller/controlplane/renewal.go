@@ -15,10 +15,6 @@ const (
 	shortestRenewal = 30 * time.Second
 	// longestRenewal is how long at most when the credential is good no more.
 	longestRenewal = time.Hour
-	// shortestTrust is how old a refused credential has to be to be asked for anew if
-	// it is the last request that brought it: made again at once, it would hardly be
-	// better.
-	shortestTrust = 5 * time.Minute
 
 	// Delays between the tries of an API server that does not give what it is
 	// asked for, doubled each time.
@@ -42,23 +38,13 @@ func (r *Reconciler) renewByModule(ctx context.Context, s *scope, must bool) (ti
 		return 0, nil // a run is due or under way, and wakes us at its end
 	}
 	next := nextRenewal(last, life.Expires, now)
-	if longest := last.Add(s.longestWait(last)); must && next.After(longest) {
-		next = longest
+	if soonest := last.Add(longestRenewal); must && next.After(soonest) {
+		next = soonest // it is good for nothing, however long it lives
 	}
 	if next.After(now) {
 		return next.Sub(now), nil
 	}
 	return 0, workspace.ApplyAgain(ctx, r.Client, s.apply, now)
-}
-
-// longestWait is how long after the last request a credential that is good for
-// nothing is asked for anew at the latest, however long it lives. Nothing was asked
-// for yet in the place of one that was made after that request.
-func (s *scope) longestWait(last time.Time) time.Duration {
-	if s.module != nil && s.module.Begins().After(last) {
-		return min(s.module.Begins().Add(shortestTrust).Sub(last), longestRenewal)
-	}
-	return longestRenewal
 }
 
 // moduleLife is how long the module's credential lives, as far as is known.
