@@ -152,12 +152,10 @@ func (r Reporter) report(obj Object, action, conditionType string, outcome Outco
 	r.Recorder.Eventf(obj, nil, eventType, condition.Reason, action, "%s", note(text))
 }
 
-// Warn emits an event, unless it is what was last told of that about the object: about
-// what no condition tells, because there is none or because the object goes.
-func (r Reporter) Warn(about client.Object, action, reason, message string) {
-	if r.news(about, action, state{reason, message}) {
-		r.Recorder.Eventf(about, nil, corev1.EventTypeWarning, reason, action, "%s", note(message))
-	}
+// Tell emits an event about what no condition tells, because there is none or because
+// the object goes.
+func (r Reporter) Tell(about client.Object, eventType, action, reason, message string) {
+	r.Recorder.Eventf(about, nil, eventType, reason, action, "%s", note(message))
 }
 
 // state is what of a condition is told in an event when it changes: status, reason and
@@ -172,13 +170,13 @@ func (o Outcome) told(condition metav1.Condition) state {
 	return state{string(condition.Status), condition.Reason, condition.Message}
 }
 
-// news tells whether the state of a condition, or of what Warn tells, is another than was
-// last told, and remembers it.
-func (r Reporter) news(obj client.Object, of string, now state) bool {
+// news tells whether the state of a condition is another than was last told, and
+// remembers it.
+func (r Reporter) news(obj Object, conditionType string, now state) bool {
 	if r.told == nil {
 		return true
 	}
-	key := string(obj.GetUID()) + "/" + of
+	key := string(obj.GetUID()) + "/" + conditionType
 	if last, ok := r.told.Get(key); ok && last == now {
 		return false
 	}

@@ -207,17 +207,6 @@ func TestHowSomethingGoesOnIsNoEvent(t *testing.T) {
 	}))
 }
 
-func TestAWarningIsGivenOnce(t *testing.T) {
-	g := NewWithT(t)
-	recorder := events.NewFakeRecorder(10)
-	told := phase.NewReporter("test", recorder)
-	obj := &infrav1.WorkspaceTemplateApply{}
-	for _, message := range []string{"a", "a", "b"} {
-		told.Warn(obj, "move", "Blocked", message)
-	}
-	g.Expect(all(recorder)).To(Equal([]string{"Warning Blocked a", "Warning Blocked b"}))
-}
-
 func TestRunTellsAnObjectFromAStaleCacheNothingTwice(t *testing.T) {
 	g := NewWithT(t)
 	recorder := events.NewFakeRecorder(10)

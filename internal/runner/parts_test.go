@@ -259,6 +259,35 @@ func TestAHeadThatVanishesIsMadeAgain(t *testing.T) {
 	}
 }
 
+// What was let go of, parts included, is protected again, and otherwise as it was.
+func TestAStateThatIsTakenUpAgainIsProtected(t *testing.T) {
+	g := NewWithT(t)
+	ctx := t.Context()
+	c, err := NewClient(env.Config)
+	g.Expect(err).NotTo(HaveOccurred())
+	namespace := env.Namespace(t)
+	state := stateOf(1, 1)
+	g.Expect(storeIn(t, c, namespace).save(ctx, state)).To(Succeed())
+	parts := filled(t, namespace)
+	list := &corev1.SecretList{}
+	g.Expect(env.Client.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+	for i := range list.Items {
+		list.Items[i].Finalizers = nil
+		g.Expect(env.Client.Update(ctx, &list.Items[i])).To(Succeed())
+	}
+	store := storeIn(t, c, namespace)
+	store.labels = map[string]string{"a": "b"}
+	g.Expect(store.adopt(ctx)).To(Succeed())
+	g.Expect(store.secret.Finalizers).To(Equal([]string{tfstate.Finalizer}))
+	g.Expect(store.secret.Labels).To(HaveKeyWithValue("a", "b"))
+	g.Expect(store.state).To(Equal(state))
+	g.Expect(filled(t, namespace)).To(Equal(parts))
+	g.Expect(env.Client.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+	for i := range list.Items {
+		g.Expect(list.Items[i].Name).NotTo(ContainSubstring("version"), "it is the same state")
+	}
+}
+
 // With the real OpenTofu: 5 MB, a change of it, then little again.
 func TestAStateOfFiveMegabytes(t *testing.T) {
 	w := newWorkspace(t)

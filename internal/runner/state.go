@@ -95,13 +95,32 @@ func ReadState(ctx context.Context, c client.Reader, key client.ObjectKey) (*cor
 	return head, state, nil
 }
 
-// adopt protects a state that was let go of before, or that a person has put here: it is
-// written once more, as any other.
+// adopt protects a state that was let go of before, or that a person has put here: the
+// parts first, so that one whose head is protected is protected whole.
 func (s *stateStore) adopt(ctx context.Context) error {
 	if len(s.state) == 0 || !s.secret.DeletionTimestamp.IsZero() || slices.Contains(s.secret.Finalizers, tfstate.Finalizer) {
 		return nil
 	}
-	return s.save(ctx, s.state)
+	parts, err := tfstate.Parts(s.secret)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(parts, s.secret.Name) {
+		err := retry(ctx, refused, s.report, func(ctx context.Context) error { return s.protect(ctx, name) })
+		if err != nil {
+			return fmt.Errorf("protecting the state's Secret %s: %w", name, err)
+		}
+	}
+	return s.load(ctx)
+}
+
+func (s *stateStore) protect(ctx context.Context, name string) error {
+	secret := &corev1.Secret{}
+	if err := s.client.Get(ctx, s.key(name), secret); err != nil {
+		return err
+	}
+	tfstate.Protect(secret, s.labels)
+	return s.client.Update(ctx, secret)
 }
 
 // save writes the state, and tries until ctx ends: whatever the API server

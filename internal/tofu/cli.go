@@ -88,7 +88,7 @@ func (c CLI) Plan(ctx context.Context, o PlanOptions) (Plan, error) {
 	counted := summarize(plan.Changes)
 	if counted.Operation = plan.Summary.Operation; counted != plan.Summary {
 		// A line that is too long, or is no JSON, was passed over.
-		r.end.Status += ", but it told of other changes than it has counted"
+		r.end.Status += ", but it told of other changes than it has counted: see that it is OpenTofu 1.12"
 		return Plan{}, r.end
 	}
 	return plan, nil

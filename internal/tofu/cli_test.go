@@ -35,7 +35,7 @@ func TestAPlanIsKnownInFull(t *testing.T) {
 
 	cli, _ = fakeCLI(t, "lost")
 	_, err = cli.Plan(t.Context(), PlanOptions{})
-	g.Expect(err).To(MatchError("tofu plan: exit status 2, but it told of other changes than it has counted"))
+	g.Expect(err).To(MatchError("tofu plan: exit status 2, but it told of other changes than it has counted: see that it is OpenTofu 1.12"))
 }
 
 func TestStderrIsBounded(t *testing.T) {

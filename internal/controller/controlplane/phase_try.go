@@ -76,7 +76,7 @@ func opensNothing(kc *kubeconfig.Kubeconfig, answer error) error {
 }
 
 // replace lets a kubeconfig that opens nothing take the place of the published one
-// only if that does not either.
+// only if that is known not to either; one without a CA that needs one never does.
 func (r *Reconciler) replace(s *scope, why error, tried time.Time) phase.Outcome {
 	opens, known, err := r.publishedOpens(s, tried)
 	switch {
@@ -84,16 +84,16 @@ func (r *Reconciler) replace(s *scope, why error, tried time.Time) phase.Outcome
 		return phase.Fail(ReasonPublishFailed, err)
 	case !known:
 		return s.stay(phase.Undecided(ReasonConnecting, beingAsked))
-	case !opens:
+	case !opens && reasonOf(why) != ReasonCAMissing:
 		return phase.Done()
 	}
 	why = fmt.Errorf("what was published stays, because the new one opens nothing: %w", why)
 	return s.stay(phase.BlockWith(why, ReasonPublishFailed))
 }
 
-// publishedOpens tells whether the published kubeconfig opens its cluster still. That
-// it does not is known only if it was asked after the candidate was: a server may
-// have been away for a moment. The answer wakes us.
+// publishedOpens tells whether the published kubeconfig opens its cluster still. A
+// server that does not answer may do so again, and be opened. That it does not open
+// anything is known only if it was asked after the candidate was. The answer wakes us.
 func (r *Reconciler) publishedOpens(s *scope, tried time.Time) (opens, known bool, err error) {
 	value, err := s.published.Bytes(s.cluster.Name)
 	if err != nil {
@@ -102,9 +102,6 @@ func (r *Reconciler) publishedOpens(s *scope, tried time.Time) (opens, known boo
 	answer := r.Clusters.Verify(client.ObjectKeyFromObject(s.plane), value, tried)
 	switch reasonOf(answer.Err) {
 	case workload.ReasonCredentialRefused, workload.ReasonAccountIncomplete, workload.ReasonServerCertificateInvalid:
-	case workload.ReasonServerUnreachable:
-		// The server that has refused the candidate is there.
-		opens = kubeconfig.SameCluster(s.kubeconfig, s.published)
 	default:
 		opens = true
 	}

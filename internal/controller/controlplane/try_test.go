@@ -129,17 +129,20 @@ func TestAWrongClusterReplacesNothing(t *testing.T) {
 
 			w.answers(parts("hush-hush"), workload.ReasonServerUnreachable)
 			w.reconcile()
+			w.expectPublished("hush-hush")
+			w.answers(parts("hush-hush"), workload.ReasonCredentialRefused)
+			w.reconcile()
 			w.Expect(string(w.secret("c-kubeconfig").Data["value"])).To(Equal(w.encodedOf(tt.outputs)), "there is no better one")
 		})
 	}
 }
 
-// That was before the new one was tried: a moment in which the server did not answer.
+// That was before the new one was tried: a moment in which the server refused all.
 func TestWhetherWhatIsPublishedIsAnsweredIsAskedAnew(t *testing.T) {
 	w := newPublished(t)
-	w.answers(parts("hush-hush"), workload.ReasonServerUnreachable)
+	w.answers(parts("hush-hush"), workload.ReasonCredentialRefused)
 	w.reconcile()
-	w.Expect(w.condition("Connected")).To(Equal("False ServerUnreachable"))
+	w.Expect(w.condition("Connected")).To(Equal("False CredentialRefused"))
 	w.at(time.Second).answers(moved("hush-hush"), workload.ReasonServerCertificateInvalid)
 	w.store(w.apply().Status.OutputsSecretName, moved("hush-hush"))
 	w.reconcile()
@@ -191,6 +194,10 @@ func TestWithoutACATheCertificateHasToBePubliclyTrusted(t *testing.T) {
 	w.reconcile()
 	w.Expect(w.condition("KubeconfigReady")).To(Equal("False CAMissing"))
 	w.expectPublished("hush-hush")
+
+	w.answers(parts("hush-hush"), workload.ReasonCredentialRefused)
+	w.reconcile()
+	w.Expect(string(w.secret("c-kubeconfig").Data["value"])).To(Equal(w.encodedOf(parts("hush-hush"))), "it would open nothing either")
 }
 
 func TestWithoutACANothingElseHoldsTheFirstKubeconfigBack(t *testing.T) {

@@ -26,9 +26,30 @@ func (w *world) tryInVain(name string) {
 	w.t.Helper()
 	key := w.key()
 	key.Name = name
-	w.executor.nextErr = errors.New("quota")
-	_, err := w.reconciler.Reconcile(context.Background(), reconcile.Request{NamespacedName: key})
-	w.Expect(err).To(MatchError(ContainSubstring("quota")))
+	w.executor.nextErr = errors.New("refused")
+	result, err := w.reconciler.Reconcile(context.Background(), reconcile.Request{NamespacedName: key})
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(result.RequeueAfter).To(BeNumerically(">=", firstDelay))
+	w.Expect(w.executor.nextErr).NotTo(HaveOccurred(), "it was tried")
+}
+
+// later has the delays of runs that could not be started pass.
+func (w *world) later() { w.clock.SetTime(w.clock.Now().Add(lastDelay)) }
+
+// Its own write, and whatever else wakes it, is no reason to try it again.
+func TestARunThatCannotBeStartedSleeps(t *testing.T) {
+	w := newWorld(t)
+	w.clock.SetTime(time.Now())
+	w.tryInVain("w-1")
+	request := reconcile.Request{NamespacedName: w.key()}
+	w.Expect(w.reconciler.Reconcile(t.Context(), request)).To(Equal(reconcile.Result{RequeueAfter: firstDelay}))
+	w.Expect(w.run().Status.Conditions).To(ContainElement(And(HaveField("Reason", ReasonNotStarted), HaveField("Message", "refused"))))
+	w.clock.SetTime(w.clock.Now().Add(firstDelay))
+	w.tryInVain("w-1")
+	w.Expect(w.reconciler.Reconcile(t.Context(), request)).To(Equal(reconcile.Result{RequeueAfter: 2 * firstDelay}))
+	w.later()
+	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.Expect(w.look("w-1")).To(HavePrefix("Running"))
 }
 
 // woken are the runs that are looked at when there is room.
@@ -59,12 +80,14 @@ func TestARunThatCannotBeStartedGivesWay(t *testing.T) {
 
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 	w.Expect(w.look("y-1")).To(HavePrefix("Running"))
+	w.later()
 	w.Expect(w.look("w-1")).To(HavePrefix("Pending"), "it is no exception from the limit")
 	w.queue("z-1", infrav1.OperationApply)
 	w.executor.execution = lost
 	w.Expect(w.look("y-1")).To(HavePrefix("Lost"))
-	w.Expect(w.woken()).To(ConsistOf("w-1", "z-1"), "it waits like the others; they are told where they are")
+	w.Expect(w.woken()).To(ConsistOf("w-1", "x-1", "z-1"), "they wait like the others, and are told where they are")
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
+	w.tryInVain("x-1")
 	w.tryInVain("w-1")
 	w.Expect(w.look("z-1")).To(HavePrefix("Running"))
 }
@@ -82,6 +105,7 @@ func TestARunThatCouldNotBeStartedQueuesAgain(t *testing.T) {
 			w.queue("busy", infrav1.OperationDestroy)
 			w.clock.SetTime(w.run().CreationTimestamp.Add(tt.after))
 			w.tryInVain("w-1")
+			w.later()
 			w.reconciler.Limits = Limits{PerNamespace: 1}
 			w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning}
 			w.Expect(w.look("busy")).To(HavePrefix("Running"))
@@ -109,7 +133,7 @@ func (p *picky) Ensure(_ context.Context, run *infrav1.WorkspaceRun) (opentofu.E
 		return opentofu.Execution{State: opentofu.ExecutionRunning}, nil
 	}
 	<-p.refuse
-	return opentofu.Execution{}, errors.New("quota")
+	return opentofu.Execution{}, errors.New("refused")
 }
 
 // Nothing is driven: all that happens is that a run cannot be started.

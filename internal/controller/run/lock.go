@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
@@ -32,8 +33,8 @@ func (r *Reconciler) unlock(ctx context.Context, run *infrav1.WorkspaceRun) (boo
 	released, err := runner.Unlock(ctx, r.Client, lease, run.Name)
 	if released {
 		locksReleased.Inc()
-		r.Reporter.Recorder.Eventf(run, nil, corev1.EventTypeNormal, ReasonLockReleased, "unlock",
-			"the runner has ended without releasing the lock on the state, Lease %s; it was released", lease.Name)
+		r.Reporter.Tell(run, corev1.EventTypeNormal, "unlock", ReasonLockReleased,
+			fmt.Sprintf("the runner has ended without releasing the lock on the state, Lease %s; it was released", lease.Name))
 		ctrl.LoggerFrom(ctx).Info("Released the lock of a run", "Lease", lease)
 	}
 	return released, err

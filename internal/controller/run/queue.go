@@ -45,7 +45,7 @@ type queue struct {
 	mu sync.Mutex
 	// begun are those that have begun, before the cache knows.
 	begun map[types.UID]bool
-	// refused are those that could not be started, since when, until they have begun.
+	// refused are those that could not be started, until they have ended.
 	refused map[types.UID]refusal
 	// gaveWay takes a run that has given way to others; nil if nobody is to be woken.
 	gaveWay chan event.GenericEvent
@@ -57,6 +57,9 @@ type queue struct {
 func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 	if s.run.Begun() || s.mustNotBegin() {
 		return phase.Done()
+	}
+	if refused, left := r.queue.sleeps(s.run, r.now()); left > 0 {
+		return phase.FailFor(ReasonNotStarted, refused.err, left)
 	}
 	position, err := r.place(ctx, s.run)
 	if err != nil {
@@ -77,13 +80,10 @@ func (r *Reconciler) takeTurn(ctx context.Context, s *scope) phase.Outcome {
 }
 
 // place is the position of a run in the queue; 0 means that it begins now, and
-// counts from now on. One that could not be started is up again.
+// counts from now on.
 func (r *Reconciler) place(ctx context.Context, run *infrav1.WorkspaceRun) (int, error) {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()
-	if refused, ok := r.queue.refused[run.UID]; ok {
-		r.queue.refused[run.UID] = refusal{at: refused.at}
-	}
 	_, positions, err := r.waiting(ctx)
 	if err != nil {
 		return 0, err
@@ -100,7 +100,6 @@ func (q *queue) begin(run *infrav1.WorkspaceRun) {
 		q.begun = map[types.UID]bool{}
 	}
 	q.begun[run.UID] = true
-	delete(q.refused, run.UID)
 }
 
 // queued tells where in the queue a run is. Who is first is not always the next to
@@ -145,7 +144,8 @@ func (r *Reconciler) unended(ctx context.Context) ([]infrav1.WorkspaceRun, error
 	}
 	runs := slices.DeleteFunc(list.Items, func(run infrav1.WorkspaceRun) bool { return run.Ended() })
 	r.queue.forget(runs)
-	runs = slices.DeleteFunc(runs, func(run infrav1.WorkspaceRun) bool { return r.queue.refused[run.UID].sleeps })
+	now := r.now()
+	runs = slices.DeleteFunc(runs, func(run infrav1.WorkspaceRun) bool { return r.queue.refused[run.UID].left(now) > 0 })
 	for i := range runs {
 		run := &runs[i]
 		if r.queue.begun[run.UID] {
@@ -219,8 +219,8 @@ func makesRoom() predicate.Predicate {
 	}
 }
 
-// next returns the runs to look at when one makes room or gives way: who may begin now, and who
-// has to be told another position.
+// next returns the runs to look at when one makes room or gives way: who may begin now,
+// and who has to be told another position.
 func (r *Reconciler) next(ctx context.Context, _ client.Object) []reconcile.Request {
 	r.queue.mu.Lock()
 	defer r.queue.mu.Unlock()

@@ -302,10 +302,12 @@ func TestARunIsNotLostBeforeItsLockIsReleased(t *testing.T) {
 func TestARunThatCannotBeStartedIsTriedAgain(t *testing.T) {
 	w := newWorld(t)
 	w.executor.nextErr = errors.New("no space left")
-	_, err := w.tryReconcile()
-	w.Expect(err).To(MatchError(ContainSubstring("no space left")))
+	result, err := w.tryReconcile()
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(result.RequeueAfter).To(Equal(firstDelay))
 	w.expectSucceeded("False NotStarted")
 	w.Expect(w.run().Status.Phase).To(BeEmpty())
+	w.later()
 	w.executor.execution = opentofu.Execution{State: opentofu.ExecutionRunning, Where: "process 1 on here"}
 	w.reconcile()
 	w.expectSucceeded("False Running")

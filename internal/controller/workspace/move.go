@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	clusterv1 "sigs.k8s.io/cluster-api/api/core/v1beta2"
@@ -36,7 +37,7 @@ func (r *Reconciler) isPaused(ctx context.Context, workspace *infrav1.WorkspaceT
 		err := r.allowMove(ctx, workspace)
 		if blocked := (&engine.MoveBlockedError{}); errors.As(err, &blocked) {
 			// No condition: who is paused has none changed but that.
-			r.Reporter.Warn(workspace, "allowMove", ReasonMoveBlocked, blocked.Message)
+			r.Reporter.Tell(workspace, corev1.EventTypeWarning, "allowMove", ReasonMoveBlocked, blocked.Message)
 		}
 		return true, err
 	}

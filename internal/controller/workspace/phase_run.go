@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -127,7 +128,7 @@ func (r *Reconciler) tellOfRetained(ctx context.Context, workspace *infrav1.Work
 		about = append(about, cluster)
 	}
 	for _, object := range about {
-		r.Reporter.Warn(object, "destroy", ReasonRetained, fmt.Sprintf(
+		r.Reporter.Tell(object, corev1.EventTypeWarning, "destroy", ReasonRetained, fmt.Sprintf(
 			"the infrastructure of WorkspaceTemplateApply %s, if any is left, stays with its state: nobody looks after it any more", workspace.Name))
 	}
 }

@@ -30,7 +30,7 @@ const tokenSeconds = 3607
 // container is the one container of a run.
 func (e *Executor) container(arguments []string, spec infrav1.RunnerSpec) corev1.Container {
 	more := spec.PodTemplate.Spec
-	resources := resources(more.Resources)
+	needs := resources(more.Resources)
 	container := corev1.Container{
 		Name:                     containerName,
 		Image:                    cmp.Or(spec.Image, e.Image),
@@ -46,7 +46,7 @@ func (e *Executor) container(arguments []string, spec infrav1.RunnerSpec) corev1
 			{Name: tmpVolume, MountPath: tmpPath},
 			{Name: tokenVolume, MountPath: tokenPath, ReadOnly: true},
 		},
-		Resources: resources,
+		Resources: needs,
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: ptr.To(false),
 			ReadOnlyRootFilesystem:   ptr.To(true),
@@ -55,7 +55,7 @@ func (e *Executor) container(arguments []string, spec infrav1.RunnerSpec) corev1
 			SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
 	}
-	if memory := resources.Limits.Memory().Value(); memory > 0 { // 0 is no limit
+	if memory := needs.Limits.Memory().Value(); memory > 0 { // 0 is no limit
 		container.Env = append(container.Env, corev1.EnvVar{
 			Name: "GOMEMLIMIT", Value: strconv.FormatInt(tofu.SoftMemoryLimit(memory), 10), // the runner hands it on to OpenTofu
 		})
