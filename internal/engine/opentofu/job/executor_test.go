@@ -2,7 +2,11 @@ package job
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -69,8 +73,22 @@ func TestARunIsCarriedOutInAPod(t *testing.T) {
 func slow(t *testing.T) (module, mark string) {
 	mark = filepath.Join(t.TempDir(), "mark")
 	return `resource "terraform_data" "slow" {
-  provisioner "local-exec" { command = "touch ` + mark + `; exec sleep 600" }
+  provisioner "local-exec" { command = "echo $PPID $$ > ` + mark + `.new; mv ` + mark + `.new ` + mark + `; exec sleep 600" }
 }`, mark
+}
+
+// killAll does what the kernel does to a container whose first process is killed.
+func killAll(t *testing.T, container *exec.Cmd, mark string) {
+	t.Helper()
+	g := NewWithT(t)
+	g.Expect(container.Process.Kill()).To(Succeed())
+	others, err := os.ReadFile(mark)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, id := range strings.Fields(string(others)) {
+		pid, err := strconv.Atoi(id)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(syscall.Kill(pid, syscall.SIGKILL)).To(Or(Succeed(), MatchError(syscall.ESRCH)))
+	}
 }
 
 // A pod that is deleted is told to stop. Its result is not lost, although the Job
@@ -146,7 +164,7 @@ func TestAKilledRunnerIsLost(t *testing.T) {
 	w.schedule(pod)
 	container := w.startContainer(pod)
 	awaitFile(t, mark)
-	w.Expect(container.cmd.Process.Kill()).To(Succeed())
+	killAll(t, container.cmd, mark)
 	w.endContainer(pod, container)
 	w.Expect(w.ensure()).To(Equal(opentofu.Execution{
 		State: opentofu.ExecutionLost, Where: "pod " + pod.Name + " on node-1",
